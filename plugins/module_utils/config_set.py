@@ -1,0 +1,220 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files, links and directories that make up one service's configuration, handled as one set.
+
+An item of a set is a dictionary: ``path``, ``kind`` (C(file), C(link), C(directory) or C(absent)), ``content``
+(base64, files), ``target`` (links), ``uid``, ``gid`` and ``mode`` (integer, files and directories). A record file
+for each set, readable by root alone, holds the items of the set before and how far the set of now has come.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import json
+import os
+import stat
+import tempfile
+from typing import Any
+
+# Being put in place; in place, but the service has not answered with it yet; the service answered with it.
+SWAPPING, SWAPPED, RUNNING = "swapping", "swapped", "running"
+
+
+class ConfigSetError(Exception):
+    """A set could not be read or put in place; the text is one sentence for the operator."""
+
+
+def read_item(path: str) -> dict[str, Any]:
+    """Return the item that is at *path* now."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return {"path": path, "kind": "absent"}
+    if stat.S_ISLNK(found.st_mode) and not (os.path.isdir(path) and found.st_uid == 0):
+        return {"path": path, "kind": "link", "target": os.readlink(path)}
+    if stat.S_ISLNK(found.st_mode):
+        # A link to a directory, made by root: either ours (a switched link) or an operator's bigger disk.
+        actual = os.stat(path)
+        return {
+            "path": path,
+            "kind": "link",
+            "target": os.readlink(path),
+            "directory": {"uid": actual.st_uid, "gid": actual.st_gid, "mode": stat.S_IMODE(actual.st_mode)},
+        }
+    owner = {"uid": found.st_uid, "gid": found.st_gid, "mode": stat.S_IMODE(found.st_mode)}
+    if stat.S_ISDIR(found.st_mode):
+        return {"path": path, "kind": "directory", **owner}
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigSetError(f"{path} is neither a file, a directory nor a link: move it away, then run again")
+    with open(path, "rb") as handle:
+        return {"path": path, "kind": "file", "content": base64.b64encode(handle.read()).decode(), **owner}
+
+
+def text_of(item: dict[str, Any]) -> str:
+    """Return what a diff shows for *item*: a file's text, a link's target, a directory's owner and mode."""
+    if item["kind"] == "file":
+        return base64.b64decode(item["content"]).decode("utf-8", "replace")
+    if item["kind"] == "link":
+        return f"-> {item['target']}\n"
+    return "" if item["kind"] == "absent" else f"directory, mode {item['mode']:04o}\n"
+
+
+def same(wanted: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Whether *found* already is as *wanted*; a directory may be root's link to a directory."""
+    if wanted["kind"] == "directory" and "directory" in found:
+        return all(wanted[key] == value for key, value in found["directory"].items())
+    return {key: value for key, value in found.items() if key != "directory"} == wanted
+
+
+def _beside(path: str) -> str:
+    """Return a path in the same folder, so that renaming onto *path* is atomic."""
+    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.new")
+
+
+def _remove(path: str) -> None:
+    try:
+        os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def _prepare(item: dict[str, Any]) -> None:
+    """Write a file or link beside its place; nothing that is in use changes."""
+    temporary = _beside(item["path"])
+    _remove(temporary)
+    if item["kind"] == "link":
+        os.symlink(item["target"], temporary)
+        return
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as handle:
+        os.fchown(handle.fileno(), item["uid"], item["gid"])
+        os.fchmod(handle.fileno(), item["mode"])
+        handle.write(base64.b64decode(item["content"]))
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _put_directory(item: dict[str, Any]) -> None:
+    path = item["path"]
+    found = read_item(path)
+    if same(item, found):
+        return
+    if found["kind"] == "absent":
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        os.mkdir(path, 0o700)
+    elif found["kind"] != "directory" and "directory" not in found:
+        # Following a link that the service user made would hand root's chown to that user.
+        raise ConfigSetError(
+            f"{path} should be a directory but is a {found['kind']} that is not root's link to one: "
+            f"move it away, then run again"
+        )
+    os.chown(path, item["uid"], item["gid"])
+    os.chmod(path, item["mode"])
+
+
+def put(items: list[dict[str, Any]]) -> None:
+    """Put *items* in place: directories first, then all files and links prepared beside, then all renamed."""
+    try:
+        for item in items:
+            if item["kind"] == "directory":
+                _put_directory(item)
+        moved = [item for item in items if item["kind"] in ("file", "link")]
+        for item in moved:
+            _prepare(item)
+        for item in moved:
+            os.replace(_beside(item["path"]), item["path"])
+        for item in reversed(items):
+            if item["kind"] == "absent":
+                _remove(item["path"])
+    except OSError as error:
+        for item in items:
+            with contextlib.suppress(OSError):
+                os.unlink(_beside(item["path"]))
+        raise ConfigSetError(f"{error.filename or 'a file of the set'} can't be written: {error.strerror}") from error
+
+
+def load_record(path: str) -> dict[str, Any]:
+    """Return the record of a set: ``state`` (None when there is none), ``paths`` of now, ``previous`` items."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return json.load(handle)
+    except (FileNotFoundError, NotADirectoryError):
+        return {"state": None, "paths": [], "previous": None}
+    except ValueError as error:
+        raise ConfigSetError(f"{path} is not a record of a configuration set: remove it, then run again") from error
+
+
+def save_record(path: str, record: dict[str, Any]) -> None:
+    """Replace the record of a set atomically; only root can read it, since it holds configuration."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=folder)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        json.dump(record, handle)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(temporary, path)
+
+
+def compare(wanted: list[dict[str, Any]], record: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return (found, wanted) items that differ; what an earlier set had and this one has not is wanted absent.
+
+    Only files and links are dropped that way: a directory may hold data.
+    """
+    named = {item["path"] for item in wanted}
+    dropped = [{"path": path, "kind": "absent"} for path in record["paths"] if path not in named]
+    pairs = [(read_item(item["path"]), item) for item in [*wanted, *dropped]]
+    different = [(found, item) for found, item in pairs if not same(item, found)]
+    return [found for found, _item in different], [item for _found, item in different]
+
+
+def swap(
+    wanted: list[dict[str, Any]], different: tuple[list[dict[str, Any]], list[dict[str, Any]]], record_path: str
+) -> None:
+    """Put the *different* items of the set *wanted* in place, all or none, and keep the set before.
+
+    The set before is the last one that the service answered with: a set that never ran does not replace it.
+    """
+    found, changed = different
+    record = load_record(record_path)
+    kept = {item["path"]: item for item in (record["previous"] or []) if record["state"] != RUNNING}
+    for item in found:
+        kept.setdefault(item["path"], item)
+    paths = [item["path"] for item in wanted if item["kind"] in ("file", "link")]
+    before_anything = record["state"] is None
+    record = {"state": SWAPPING, "paths": paths, "previous": None if before_anything else list(kept.values())}
+    save_record(record_path, record)
+    try:
+        put(changed)
+    except ConfigSetError:
+        put(found)
+        raise
+    save_record(record_path, {**record, "state": SWAPPED})
+
+
+def confirm(record_path: str) -> None:
+    """Note that the service answers with the set of now."""
+    record = load_record(record_path)
+    if record["state"] not in (None, RUNNING):
+        save_record(record_path, {**record, "state": RUNNING})
+
+
+def restore(record_path: str) -> bool:
+    """Bring the set before back; False when there is none (a first deployment) or nothing is pending."""
+    record = load_record(record_path)
+    if record["state"] in (None, RUNNING) or not record["previous"]:
+        return False
+    # Directories stay as they are: what the failed set added is empty, what it had before may hold data by now.
+    previous = [item for item in record["previous"] if item["kind"] != "directory"]
+    previous = [{k: v for k, v in item.items() if k != "directory"} for item in previous]
+    put([item for item in previous if not (item["kind"] == "absent" and os.path.isdir(item["path"]))])
+    paths = [item["path"] for item in previous if item["kind"] in ("file", "link")]
+    untouched = [path for path in record["paths"] if path not in {item["path"] for item in previous}]
+    save_record(record_path, {"state": SWAPPED, "paths": paths + untouched, "previous": record["previous"]})
+    return True

@@ -1,0 +1,74 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must not be shown: secrets in configuration files, in URLs and in what programs print."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "********"
+
+# Names of options whose value is a secret. Held against every option that Glance and its libraries mark as secret
+# by a test on a deployed host.
+_SECRET_OPTION = re.compile(
+    r"(passw(or)?d|secret|credential|hmac_keys|encryption_key|access_key|transport_url"
+    r"|connection(_string)?$|(^|_)token$|(^|_)auth_key$|swift_store_key$|^key$)",
+    re.IGNORECASE,
+)
+_ASSIGNMENT = re.compile(r"^(?P<lead>\s*(?P<option>[\w.-]+)\s*[=:]\s*)(?P<value>\S.*)$")
+_USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)
+_INLINE = re.compile(r"(?P<name>\b\w*(?:passw(?:or)?d|secret|token)\w*\s*=\s*)[^\s&\"']+", re.IGNORECASE)
+
+
+def is_secret_option(name: str) -> bool:
+    """Whether the value of the option *name* must not be shown."""
+    return _SECRET_OPTION.search(name) is not None
+
+
+def mask_text(text: str) -> str:
+    """Return *text* (a message, a log) without the user information of URLs and without ``password=...`` values."""
+    return _INLINE.sub(rf"\g<name>{MASK}", _USERINFO.sub(rf"\g<scheme>{MASK}@", text))
+
+
+def _walk(text: str) -> list[tuple[str, str, str]]:
+    """Split a file into lines of (key, visible part, secret part); the key is ``section/option``, "" elsewhere."""
+    section, secret_key = "", ""
+    lines = []
+    for line in text.splitlines():
+        stripped = line.strip()
+        match = _ASSIGNMENT.match(line)
+        if stripped.startswith("[") and stripped.endswith("]"):
+            section, secret_key = stripped[1:-1], ""
+        if secret_key and line[:1].isspace() and stripped:
+            lines.append((secret_key, line[: len(line) - len(line.lstrip())], stripped))
+        elif match and not stripped.startswith(("#", ";")) and is_secret_option(match["option"]):
+            secret_key = f"{section}/{match['option']}"
+            lines.append((secret_key, match["lead"], match["value"]))
+        else:
+            secret_key = ""
+            lines.append(("", mask_text(line), ""))
+    return lines
+
+
+def mask_pair(before: str, after: str) -> tuple[str, str]:
+    """Mask the secrets of two versions of a configuration file; a secret that changed still shows as a change."""
+
+    def secrets_of(lines: list[tuple[str, str, str]]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for key, _visible, secret in lines:
+            if key:
+                found.setdefault(key, []).append(secret)
+        return found
+
+    old_lines, new_lines = _walk(before), _walk(after)
+    old, new = secrets_of(old_lines), secrets_of(new_lines)
+
+    def render(lines: list[tuple[str, str, str]], changed_note: str) -> str:
+        shown = []
+        for key, visible, secret in lines:
+            note = changed_note if key in old and key in new and old[key] != new[key] else ""
+            shown.append(f"{visible}{MASK}{note}" if secret else visible)
+        return "".join(f"{line}\n" for line in shown)
+
+    return render(old_lines, ""), render(new_lines, " (changed)")

@@ -1,0 +1,392 @@
+#!/usr/bin/python
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: config_files
+short_description: Put all configuration of a service in place at once, or none of it
+version_added: "0.1.0"
+author:
+  - glanceops contributors (@glanceops)
+description:
+  - Takes every file, link and directory of one service as one set and compares it with the host.
+  - When something differs, the set is staged in a folder beside the live files, the O(validators) are run over the
+    staged set, and only when all of them agree everything is swapped in, all or none.
+  - The set before is kept, readable by root alone, until the service has answered with the new one. The module
+    M(glanceops.image_service.service_state) brings it back when the service does not.
+  - Reports a change too when an earlier run put this set in place but ended before the service was restarted, so that
+    a notified handler is never lost.
+  - Values of options that carry secrets are masked in the diff.
+options:
+  name:
+    description: Name of the set, usually that of the service.
+    type: str
+    required: true
+  state:
+    description:
+      - With V(present), the set is made so.
+      - With V(previous), the set before is brought back if the present one was never confirmed by the service.
+    type: str
+    choices: [present, previous]
+    default: present
+  items:
+    description: The files, links and directories of the set. Needed with O(state=present).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path on the host; with O(items[].kind=staged), a bare file name.
+        type: str
+        required: true
+      kind:
+        description:
+          - What is to be at the path. A V(staged) item is a file that only the validators see.
+          - A V(directory) may be root's own link to a directory; any other link is refused.
+        type: str
+        choices: [file, link, directory, staged]
+        default: file
+      template:
+        description:
+          - Template on the control machine that makes the file's text from O(items[].options).
+            Looked up like a template of the role. Used by the action plugin, never sent to the host.
+        type: str
+      options:
+        description:
+          - Sections and their options, handed to the template as C(options). A value of null leaves the option out,
+            a list repeats it. A value with a line break is refused.
+        type: dict
+        default: {}
+      content:
+        description: Text of the file. The action plugin fills it in when O(items[].template) is given.
+        type: str
+      target:
+        description: What a link points to.
+        type: str
+      owner:
+        description: Owner of the file or directory.
+        type: str
+        default: root
+      group:
+        description: Group of the file or directory.
+        type: str
+        default: root
+      mode:
+        description: Permission bits as a string of octal digits.
+        type: str
+        default: "0644"
+  validators:
+    description:
+      - Commands that must end with exit code 0 before a changed set is swapped in.
+        Each may take 120 seconds at most.
+      - In an argument, in a value of the environment and in the input, C(@staged@) stands for the folder with the
+        staged files, which lie there side by side under their bare names.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the check is about, for the error message.
+        type: str
+        required: true
+      argv:
+        description: Program and arguments. In check mode a program that is not there yet is passed over.
+        type: list
+        elements: str
+        required: true
+      input:
+        description: Text for the standard input of the program.
+        type: str
+        default: ""
+      environment:
+        description: Environment of the program, beside C(PATH) and C(LANG).
+        type: dict
+        default: {}
+      user:
+        description:
+          - User that the program runs as. In check mode only those of V(root) are run, since the staged files
+            are then in a folder that nobody else can enter.
+        type: str
+        default: root
+      reason:
+        description:
+          - Regular expression; the lines of the output in which it is found are the reason that the error gives,
+            its first group if it has one, in place of the last line of the output.
+        type: str
+        default: ""
+  record_directory:
+    description: Folder of the record that holds the set before.
+    type: path
+    default: /etc/glance/.sets
+extends_documentation_fragment:
+  - glanceops.image_service.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Secrets are masked; one that changed is marked as changed.
+  idempotent:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Write the configuration of the image API
+  glanceops.image_service.config_files:
+    name: glance-api
+    items:
+      - path: /etc/glance
+        kind: directory
+        group: glance
+        mode: "0750"
+      - path: /etc/glance/glance-api.conf
+        template: oslo.conf.j2
+        options:
+          DEFAULT:
+            debug: true
+        group: glance
+        mode: "0640"
+    validators:
+      - name: options of glance-api.conf
+        argv:
+          - /opt/glance/current/bin/oslo-config-validator
+          - --input-file=@staged@/glance-api.conf
+          - --namespace=glance.api
+  notify: Restart glance-api
+"""
+
+RETURN = r"""
+changed_paths:
+  description: Paths that were (in check mode, would be) made, changed or removed.
+  returned: always
+  type: list
+  elements: str
+  sample: [/etc/glance/glance-api.conf]
+restart_pending:
+  description: Whether the files were right already, but the service has not answered with them yet.
+  returned: O(state=present)
+  type: bool
+"""
+
+import base64
+import grp
+import os
+import pwd
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.glanceops.image_service.plugins.module_utils import config_set
+from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_pair, mask_text
+
+_VALIDATOR_SECONDS = 120
+
+
+def _id_of(look_up: Any, name: str, module: AnsibleModule) -> int:
+    try:
+        return look_up(name)[2]
+    except KeyError:
+        if module.check_mode:
+            return -1  # on a fresh host the account is made by an earlier task, which check mode did not run
+        raise config_set.ConfigSetError(f"there is no user or group named {name!r} on this host") from None
+
+
+def wanted_items(module: AnsibleModule) -> list[dict[str, Any]]:
+    """Return the items of the task in the form of C(config_set), staged-only ones left out."""
+    wanted = []
+    for given in module.params["items"]:
+        item: dict[str, Any] = {"path": given["path"], "kind": given["kind"]}
+        if given["kind"] == "staged":
+            continue
+        if given["kind"] == "link":
+            wanted.append({**item, "target": given["target"]})
+            continue
+        if given["kind"] == "file":
+            item["content"] = base64.b64encode(given["content"].encode()).decode()
+        item["uid"] = _id_of(pwd.getpwnam, given["owner"], module)
+        item["gid"] = _id_of(grp.getgrnam, given["group"], module)
+        wanted.append({**item, "mode": int(given["mode"], 8)})
+    return wanted
+
+
+def _stage(module: AnsibleModule, folder: str) -> None:
+    """Write every file of the set under its bare name into *folder*, with the owner and mode that it will have."""
+    for given in module.params["items"]:
+        if given["kind"] not in ("file", "staged"):
+            continue
+        path = os.path.join(folder, os.path.basename(given["path"]))
+        with open(path, "x", encoding="utf-8") as handle:
+            gid = -1 if module.check_mode else _id_of(grp.getgrnam, given["group"], module)
+            os.fchown(handle.fileno(), -1, gid)
+            os.fchmod(handle.fileno(), int(given["mode"], 8) & 0o640)
+            handle.write(given["content"])
+
+
+def _reason(validator: dict[str, Any], output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    found = [match for match in (re.search(validator["reason"], line) for line in lines) if match]
+    if validator["reason"] and found:
+        lines = ["; ".join(dict.fromkeys(match[1] if match.re.groups else match.string for match in found))]
+    return mask_text(lines[-1] if lines else "it printed nothing")
+
+
+def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool) -> None:
+    def fill(text: Any) -> str:
+        return str(text).replace("@staged@", staged)
+
+    def refused(why: str) -> config_set.ConfigSetError:
+        return config_set.ConfigSetError(f"{validator['name']}: {why}")
+
+    if check_mode and (validator["user"] != "root" or not os.path.exists(validator["argv"][0])):
+        return
+    account = pwd.getpwnam(validator["user"])
+    try:
+        done = subprocess.run(
+            [fill(argument) for argument in validator["argv"]],
+            input=fill(validator["input"]),
+            env={
+                "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                "LANG": "C.UTF-8",
+                **{name: fill(value) for name, value in validator["environment"].items()},
+            },
+            cwd="/",
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=[],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_VALIDATOR_SECONDS,
+            check=False,
+        )
+    except OSError as error:
+        raise refused(f"{validator['argv'][0]} can't be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise refused(f"no verdict within {_VALIDATOR_SECONDS} s") from error
+    if done.returncode != 0:
+        raise refused(_reason(validator, done.stdout).replace(f"{staged}/", ""))
+
+
+def validate(module: AnsibleModule) -> None:
+    """Stage the set and run the validators over it; raises ConfigSetError with the first refusal."""
+    beside = os.path.dirname(module.params["record_directory"])
+    staged = tempfile.mkdtemp(prefix=".staged-", dir=module.tmpdir if module.check_mode else beside)
+    try:
+        if not module.check_mode:
+            # Closed to all but root and the group that owns the folder beside, which is the service's.
+            os.chown(staged, 0, os.stat(beside).st_gid)
+            os.chmod(staged, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP)
+        _stage(module, staged)
+        for validator in module.params["validators"]:
+            _run_validator(validator, staged, module.check_mode)
+    finally:
+        shutil.rmtree(staged)
+
+
+def validate_with_directories(module: AnsibleModule, found: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
+    """Validate with the directories of the set in place, since programs look into them; undone on a refusal."""
+    directories = [] if module.check_mode else [item for item in changed if item["kind"] == "directory"]
+    paths = {item["path"] for item in directories}
+    try:
+        config_set.put(directories)
+        validate(module)
+    except config_set.ConfigSetError:
+        config_set.put([item for item in reversed(found) if item["path"] in paths])
+        raise
+
+
+def present(module: AnsibleModule, record_path: str) -> dict[str, Any]:
+    """Make the set so; returns the result of the module."""
+    record = config_set.load_record(record_path)
+    wanted = wanted_items(module)
+    found, changed = config_set.compare(wanted, record)
+    pending = not changed and record["state"] != config_set.RUNNING
+    if changed:
+        validate_with_directories(module, found, changed)
+    if (changed or pending) and not module.check_mode:
+        config_set.swap(wanted, (found, changed), record_path)
+    diff = []
+    for old, new in zip(found, changed):
+        before, after = mask_pair(config_set.text_of(old), config_set.text_of(new))
+        header = new["path"]
+        if before == after:
+            header += " (owner or mode)"
+        diff.append({"before_header": header, "after_header": header, "before": before, "after": after})
+    return {
+        "changed": bool(changed or pending),
+        "changed_paths": [item["path"] for item in changed],
+        "restart_pending": pending,
+        "diff": diff,
+    }
+
+
+def previous(module: AnsibleModule, record_path: str) -> dict[str, Any]:
+    """Bring the set before back; returns the result of the module."""
+    record = config_set.load_record(record_path)
+    possible = record["state"] not in (None, config_set.RUNNING) and bool(record["previous"])
+    if possible and not module.check_mode:
+        config_set.restore(record_path)
+    return {"changed": possible, "changed_paths": [i["path"] for i in record["previous"] or []] if possible else []}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "previous"], "default": "present"},
+            "items": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "str", "required": True},
+                    "kind": {
+                        "type": "str",
+                        "choices": ["file", "link", "directory", "staged"],
+                        "default": "file",
+                    },
+                    "template": {"type": "str"},
+                    "options": {"type": "dict", "default": {}},
+                    # The whole text of a file; its secrets must not show in the invocation that -vvv prints.
+                    "content": {"type": "str", "no_log": True},
+                    "target": {"type": "str"},
+                    "owner": {"type": "str", "default": "root"},
+                    "group": {"type": "str", "default": "root"},
+                    "mode": {"type": "str", "default": "0644"},
+                },
+            },
+            "validators": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "argv": {"type": "list", "elements": "str", "required": True},
+                    "input": {"type": "str", "default": ""},
+                    "environment": {"type": "dict", "default": {}},
+                    "user": {"type": "str", "default": "root"},
+                    "reason": {"type": "str", "default": ""},
+                },
+            },
+            "record_directory": {"type": "path", "default": "/etc/glance/.sets"},
+        },
+        supports_check_mode=True,
+    )
+    record_path = os.path.join(module.params["record_directory"], f"{module.params['name']}.json")
+    verb = present if module.params["state"] == "present" else previous
+    try:
+        module.exit_json(**verb(module, record_path))
+    except config_set.ConfigSetError as error:
+        module.fail_json(msg=f"The configuration of {module.params['name']} was not changed: {error}.")
+
+
+if __name__ == "__main__":
+    main()

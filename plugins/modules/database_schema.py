@@ -1,0 +1,140 @@
+#!/usr/bin/python
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: database_schema
+short_description: Bring Glance's database to the schema of the installed release, when it is not there yet
+version_added: "0.1.0"
+author:
+  - glanceops contributors (@glanceops)
+description:
+  - Asks C(glance-manage db check) and runs C(glance-manage db sync) only when that says so, hence an honest C(changed).
+  - Exit codes of C(db check), from Glance's source C(glance/cmd/manage.py), are 0 up to date, 3 expand needed,
+    4 migrate needed, 5 contract needed.
+options:
+  manage:
+    description: Path of C(glance-manage).
+    type: path
+    required: true
+  config_file:
+    description: Configuration file with the C([database]) section.
+    type: path
+    required: true
+  user:
+    description: User that the commands run as.
+    type: str
+    default: glance
+  sqlite_file:
+    description:
+      - Path of the database if it is an SQLite file. In check mode a missing one is a change, and is not made.
+    type: path
+  timeout:
+    description: Seconds that a command may take.
+    type: int
+    default: 3600
+extends_documentation_fragment:
+  - glanceops.image_service.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Bring the database to the schema of the release
+  glanceops.image_service.database_schema:
+    manage: /opt/glance/current/bin/glance-manage
+    config_file: /etc/glance/glance-api.conf
+"""
+
+RETURN = r"""
+needed:
+  description: What C(db check) asked for.
+  returned: success
+  type: str
+  choices: [nothing, expand, migrate, contract, everything]
+"""
+
+import os
+import pwd
+import subprocess
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
+
+_NEEDED = {0: "nothing", 3: "expand", 4: "migrate", 5: "contract"}
+
+
+def run(module: AnsibleModule, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run C(glance-manage) as the service user."""
+    account = pwd.getpwnam(module.params["user"])
+    command = [module.params["manage"], f"--config-file={module.params['config_file']}", "db", *arguments]
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
+            cwd="/",
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=[],
+            umask=0o027,
+            timeout=module.params["timeout"],
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        module.fail_json(msg=f"'glance-manage db {arguments[0]}' did not end within {module.params['timeout']} s.")
+        raise
+
+
+def fail(module: AnsibleModule, done: subprocess.CompletedProcess[str], verb: str) -> None:
+    """End the module with the last line that the command printed."""
+    lines = [mask_text(line.strip()) for line in done.stdout.splitlines() if line.strip()]
+    module.fail_json(
+        msg=f"'glance-manage db {verb}' should end well, found exit code {done.returncode}: "
+        f"{lines[-1] if lines else 'no output'}",
+        output=lines[-15:],
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "manage": {"type": "path", "required": True},
+            "config_file": {"type": "path", "required": True},
+            "user": {"type": "str", "default": "glance"},
+            "sqlite_file": {"type": "path"},
+            "timeout": {"type": "int", "default": 3600},
+        },
+        supports_check_mode=True,
+    )
+    missing = [
+        path
+        for path in (module.params["manage"], module.params["config_file"], module.params["sqlite_file"])
+        if path and not os.path.exists(path)
+    ]
+    if module.check_mode and missing:
+        module.exit_json(changed=True, needed="everything")
+    checked = run(module, "check")
+    if checked.returncode not in _NEEDED:
+        fail(module, checked, "check")
+    needed = _NEEDED[checked.returncode]
+    if needed != "nothing" and not module.check_mode:
+        synced = run(module, "sync")
+        if synced.returncode != 0:
+            fail(module, synced, "sync")
+    module.exit_json(changed=needed != "nothing", needed=needed)
+
+
+if __name__ == "__main__":
+    main()

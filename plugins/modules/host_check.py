@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_check
+short_description: Look whether a host can take a service, before anything is changed on it
+version_added: "0.1.0"
+author:
+  - glanceops contributors (@glanceops)
+description:
+  - Fails with every reason at once, one sentence each, why O(service) can't be deployed on this host.
+  - Tells which of the O(packages) are missing, which spares the package manager's own slow question on every run.
+options:
+  service:
+    description: Name of the systemd unit that is to be deployed, without C(.service).
+    type: str
+    required: true
+  listen:
+    description: Addresses and ports that must be free, or be held by O(service) itself.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      address:
+        description: Address that the service is to listen on.
+        type: str
+        required: true
+      port:
+        description: TCP port that the service is to listen on.
+        type: int
+        required: true
+      variable:
+        description: Name of the variable that changes the port, for the error message.
+        type: str
+        required: true
+  packages:
+    description: Debian packages that the service needs.
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - glanceops.image_service.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look whether this host can take the image API
+  glanceops.image_service.host_check:
+    service: glance-api
+    listen:
+      - address: 127.0.0.1
+        port: 9292
+        variable: glance_api_port
+    packages: [qemu-utils]
+"""
+
+RETURN = r"""
+missing_packages:
+  description: Those of O(packages) that are not installed.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import glob
+import ipaddress
+import os
+import socket
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+_LISTENING = "0A"
+
+
+def decode_address(text: str) -> str:
+    """Return the address that C(/proc/net/tcp*) writes as little-endian 32-bit words in hexadecimal."""
+    raw = bytes.fromhex(text)
+    words = [raw[start : start + 4][::-1] for start in range(0, len(raw), 4)]
+    return str(ipaddress.ip_address(b"".join(words)))
+
+
+def listeners(table: str, port: int) -> list[tuple[str, str]]:
+    """Return (address, inode) of the listening sockets on *port* in the text of C(/proc/net/tcp) or C(tcp6)."""
+    found = []
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        address, hex_port = fields[1].split(":")
+        if fields[3] == _LISTENING and int(hex_port, 16) == port:
+            found.append((decode_address(address), fields[9]))
+    return found
+
+
+def collide(one: str, other: str) -> bool:
+    """Whether two sockets on the same port can't both listen, for the addresses *one* and *other*."""
+    first, second = (ipaddress.ip_address(address) for address in (one, other))
+    return first == second or first.is_unspecified or second.is_unspecified
+
+
+def holder(inode: str) -> tuple[str, str]:
+    """Return (program and process number, cgroups) of the process that holds the socket *inode*."""
+    for link in glob.glob("/proc/[0-9]*/fd/*"):
+        try:
+            if os.readlink(link) != f"socket:[{inode}]":
+                continue
+            process = link.split("/")[2]
+            with open(f"/proc/{process}/comm", encoding="utf-8") as handle:
+                program = handle.read().strip()
+            with open(f"/proc/{process}/cgroup", encoding="utf-8") as handle:
+                return f"{program} (process {process})", handle.read()
+        except OSError:
+            continue  # the process, or the file of it, is gone by now
+    return "another program", ""
+
+
+def port_problems(service: str, listen: dict[str, Any]) -> list[str]:
+    """Return a sentence for each foreign socket that holds the wanted address and port."""
+    wanted = socket.getaddrinfo(listen["address"], None, type=socket.SOCK_STREAM)[0][4][0]
+    problems = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not os.path.exists(table):
+            continue
+        with open(table, encoding="ascii") as handle:
+            sockets = listeners(handle.read(), listen["port"])
+        for address, inode in sockets:
+            if not collide(wanted, address):
+                continue
+            program, cgroups = holder(inode)
+            if f"/{service}.service" not in cgroups:
+                problems.append(
+                    f"port {listen['port']} on {address} should be free for {service} but {program} listens there: "
+                    f"stop it or set {listen['variable']} to another port"
+                )
+    return problems
+
+
+def missing_packages(names: list[str]) -> list[str]:
+    """Return those of *names* that dpkg does not list as installed."""
+    # One read of dpkg's status is far cheaper than a run of apt, and the apt task follows when something is missing.
+    with open("/var/lib/dpkg/status", encoding="utf-8", errors="replace") as handle:
+        paragraphs = handle.read().split("\n\n")
+    installed = {
+        paragraph.split("\n", 1)[0].removeprefix("Package: ")
+        for paragraph in paragraphs
+        if "\nStatus: install ok installed" in paragraph
+    }
+    return [name for name in names if name not in installed]
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "service": {"type": "str", "required": True},
+            "listen": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "address": {"type": "str", "required": True},
+                    "port": {"type": "int", "required": True},
+                    "variable": {"type": "str", "required": True},
+                },
+            },
+            "packages": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    problems = []
+    if os.geteuid() != 0:
+        problems.append("this needs root: give the connecting user sudo, or set ansible_user to root")
+    if not os.path.isdir("/run/systemd/system"):
+        problems.append("this host is not run by systemd: use a host that is")
+    if module.params["packages"] and not os.path.exists("/var/lib/dpkg/status"):
+        problems.append("this host does not use Debian packages: use a Debian host")
+    try:
+        for listen in module.params["listen"]:
+            problems += port_problems(module.params["service"], listen)
+    except OSError as error:
+        problems.append(f"the address {listen['address']} can't be looked up on this host: {error}")
+    if problems:
+        module.fail_json(msg=f"{module.params['service']} can't be deployed here: {'; '.join(problems)}.")
+    module.exit_json(changed=False, missing_packages=missing_packages(module.params["packages"]))
+
+
+if __name__ == "__main__":
+    main()

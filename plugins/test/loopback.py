@@ -1,0 +1,54 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Test plugin: whether only programs of the same host can reach an address."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+DOCUMENTATION = r"""
+name: loopback
+author: glanceops contributors (@glanceops)
+version_added: "0.1.0"
+short_description: Whether only programs of the same host can reach an address
+description:
+  - True for C(localhost), for 127.0.0.0/8 and for C(::1).
+  - False for everything else; also for names other than C(localhost), since they may resolve to any address.
+options:
+  _input:
+    description: Address or name to listen on.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Refuse an address that others can reach
+  ansible.builtin.assert:
+    that: glance_api_bind_address is glanceops.image_service.loopback
+"""
+
+RETURN = r"""
+_value:
+  description: Whether the address is a loopback address.
+  type: bool
+"""
+
+
+def loopback(address: str) -> bool:
+    """Whether *address* is reachable from its own host alone."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+class TestModule:
+    """Makes the test known to Ansible."""
+
+    def tests(self) -> dict[str, Callable[[str], bool]]:
+        """Return the test by its name."""
+        return {"loopback": loopback}
