@@ -79,7 +79,7 @@ lock() {
   until [[ /proc/self/fd/$fd -ef $file ]]; do
     mkdir -p "${file%/*}"
     eval "exec $fd>>\"\$file\""
-    if ! flock --nonblock "$fd"; then
+    if ! flock --wait 3 "$fd"; then
       say "waiting for another run ($what)"
       flock --wait 1800 "$fd" || die "another run ($what) has held $file for 30 minutes: end it and try again."
     fi
@@ -145,7 +145,7 @@ check_folder() {
   # these characters separate the options of an overlay mount
   [[ $1 != *[:,\\\"[:space:]]* ]] || die "the path $1 has a blank, comma, colon, quote or backslash in it: set $2 to a plain path."
   free=$(df --output=avail --block-size=1G "$(existing_parent "$1")" | tail -n 1)
-  ((free >= FREE_GB)) || die "$1 has$free GB of free disk, and a lab needs $FREE_GB: free some, or set $2 to a folder elsewhere."
+  ((free >= FREE_GB)) || die "$1 has ${free##* } GB of free disk, and a lab needs $FREE_GB: free some, or set $2 to a folder elsewhere."
 }
 
 missing_packages() {
@@ -168,12 +168,12 @@ require_tools() {
 # why LOG: the one thing to do about a failed download, in the order of how often it is the cause.
 why() {
   local package
-  if package=$(grep -m1 -oP 'Unable to locate package \K\S+' "$1"); then
-    echo "apt does not know the package $package: look at the apt sources; apt's own words are in $1"
+  if grep -qE 'failure resolving|ould not resolve|ould not connect|annot initiate|timed out|is unreachable' "$1"; then
+    echo "the Debian mirror does not answer: look at the network, and set http_proxy or GLANCEOPS_LAB_MIRROR if you need to; details are in $1"
+  elif package=$(grep -m1 -oP 'Unable to locate package \K\S+' "$1"); then
+    echo "apt does not know the package $package: look at the apt sources; details are in $1"
   elif grep -q 'No space left' "$1"; then
     echo "the disk is full; details are in $1"
-  elif grep -qE 'resolv|Could not connect|Cannot initiate|Failed to fetch|timed out|unreachable' "$1"; then
-    echo "the Debian mirror does not answer: look at the network, set http_proxy if you need one, or GLANCEOPS_LAB_MIRROR to a mirror you can reach; details are in $1"
   else
     echo "details are in $1, which ends with: $(tail -n 1 "$1")"
   fi
@@ -189,6 +189,7 @@ cmd_install() {
   if ! { apt_get update && apt_get install --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
     die "cannot install ${packages[*]}: $(why "$log")"
   fi
+  require_tools
   say "installed in $(seconds_since "$started") s"
   echo changed
 }
@@ -338,10 +339,27 @@ table ip $bridge {
   }
 }
 NFT
-  if [[ $(</proc/sys/net/ipv4/ip_forward) == 0 ]]; then
-    touch "$RESERVED/ip_forward_was_off" # before it is switched on: a killed run must not forget it
-    echo 1 >/proc/sys/net/ipv4/ip_forward
-  fi
+  raise_sysctl net.ipv4.ip_forward 1
+  # a host takes about 9 of these, and all hosts share root's 128
+  raise_sysctl fs.inotify.max_user_instances 1024
+}
+
+# raise_sysctl NAME VALUE: the old value is kept first (in a link, which is made in one step), so that no killed run forgets it.
+raise_sysctl() {
+  local file=/proc/sys/${1//./\/}
+  (($(<"$file") < $2)) || return 0
+  [[ -w $file ]] || { say "the sysctl $1 cannot be changed here: the lab has to do with $(<"$file")"; return 0; }
+  [[ -L $RESERVED/was.$1 ]] || ln -s "$(<"$file")" "$RESERVED/was.$1"
+  echo "$2" >"$file"
+}
+
+restore_sysctls() {
+  local link name
+  for link in "$RESERVED"/was.*; do
+    name=${link#*/was.}
+    readlink "$link" >"/proc/sys/${name//./\/}"
+    rm "$link"
+  done
 }
 
 network_down() {
@@ -358,10 +376,7 @@ release_network() {
   rm -f "$RESERVED/$number"
   others=("$RESERVED"/[0-9]*)
   ((${#others[@]} == 0)) || return 0
-  if [[ -e $RESERVED/ip_forward_was_off ]]; then
-    echo 0 >/proc/sys/net/ipv4/ip_forward
-    rm -f "$RESERVED/ip_forward_was_off"
-  fi
+  restore_sysctls
   rmdir "$RESERVED"
 }
 
@@ -542,7 +557,7 @@ cmd_up() {
   write_controller_files "$folder" "$name"
   for host_folder in "$folder"/glab*; do start_host "$host_folder"; done
   each_in_parallel wait_for_host "$folder"/glab*
-  printf '%s\n' "$@" >"$folder/ready"
+  canonical_specs "$@" >"$folder/ready"
   unlock 8 "$(lab_lock "$folder")"
   say "the lab $name is up after $(seconds_since "$started") s: $(hosts_in_words "$folder")"
   say "log in with: ssh -F .lab/$name/ssh_config $(<"$folder/glab$number-11/host")"
@@ -561,6 +576,12 @@ check_specs() {
   done
 }
 
+# The order of the hosts does not matter to who asks whether a lab stands, nor does 12 for bookworm.
+canonical_specs() {
+  local spec
+  for spec; do echo "${spec%%=*}=$(suite_name "${spec#*=}")"; done | sort
+}
+
 require_bases() {
   local spec suite
   for spec; do
@@ -573,7 +594,7 @@ require_bases() {
 lab_stands() {
   local folder=$1 name=$2
   shift 2
-  [[ -e $folder/ready && $(<"$folder/ready") == "$(printf '%s\n' "$@")" ]] || return 1
+  [[ -e $folder/ready && $(<"$folder/ready") == "$(canonical_specs "$@")" ]] || return 1
   [[ -e $CHECKOUT/.lab/$name/inventory.yml && -n $(lab_number "$folder") ]] || return 1
   each_in_parallel answers_ssh "$folder"/glab*
 }
@@ -654,10 +675,11 @@ wait_for_host() {
 }
 
 wait_for_port() {
-  local folder=$1 unit=${1##*/} address deadline=$((SECONDS + 120))
+  local folder=$1 address start=$SECONDS
   address=$(<"$folder/address")
   until timeout 1 bash -c ": </dev/tcp/$address/22" 2>/dev/null; do
-    ((SECONDS < deadline)) || die "$(<"$folder/host") does not answer on port 22 after 120 s; $(last_words "$folder")"
+    ((SECONDS - start < 120)) || die "$(<"$folder/host") does not answer on port 22 after 120 s; $(last_words "$folder")"
+    ((SECONDS - start < 5)) || [[ -n $(host_processes "${folder##*/}") ]] || die "$(<"$folder/host") has ended; $(last_words "$folder")"
     sleep 0.1
   done
 }
@@ -666,7 +688,7 @@ last_words() {
   if pid1_is_systemd; then
     echo "see: journalctl -u ${1##*/}"
   else
-    echo "see $1/console.log, which ends with: $(tail -n 1 "$1/console.log")"
+    echo "see $1/console.log"
   fi
 }
 
@@ -740,16 +762,17 @@ cmd_list() {
 }
 
 all_lab_things() {
-  local pid
+  local pid unit
   for pid in $(host_processes 'glab[0-9]+-[0-9]+'); do
-    echo "process $pid of $(grep -om1 -E 'glab[0-9]+-[0-9]+' "/proc/$pid/cgroup" || true): $(cat "/proc/$pid/comm" || true)"
-  done 2>/dev/null
+    # it may have ended meanwhile
+    if unit=$(grep -som1 -E 'glab[0-9]+-[0-9]+' "/proc/$pid/cgroup"); then echo "process $pid of $unit"; fi
+  done
   find /sys/fs/cgroup -maxdepth 3 -type d -name 'glab[0-9]*-*' -printf 'cgroup %p\n' 2>/dev/null || true
   awk '$5 ~ /\/glab[0-9]+-[0-9]+(\/|$)/ || $5 ~ "/bases/[^/]*[.]tmp" { print "mount " $5 }' /proc/self/mountinfo
   if command -v ip >/dev/null; then
     ip netns list | awk '/^glab[0-9]/ { print "network namespace " $1 }'
     ip -oneline link show | awk -F '[ @:]+' '$2 ~ /^glab[0-9]/ { print "link " $2 }'
-    ip route show root $NET.0.0/16 | sed 's/^/route /'
+    ip route show root $NET.0.0/16 | awk -v last=$LAST_RESORT '/ dev glab[0-9]/ || $0 ~ last { print "route " $0 }'
   fi
   if command -v nft >/dev/null; then
     nft list tables | awk '$3 ~ /^glab[0-9]/ { print "nft table " $3 }'
@@ -761,27 +784,33 @@ all_lab_things() {
   find "$CHECKOUT/.lab" -mindepth 1 -maxdepth 1 -printf 'folder %p\n' 2>/dev/null || true
 }
 
-# An extended regular expression that matches the lines of all_lab_things which belong to finished labs.
-standing_labs() {
-  local link number folder words=('/ip_forward_was_off $')
+# An extended regular expression for the lines of all_lab_things that belong to finished labs, or to what other runs are
+# making right now.
+rightful_things() {
+  local link number folder lock words=()
   for link in "$RESERVED"/[0-9]*; do
     number=${link##*/}
     folder=$(readlink "$link")
-    if [[ -e $folder/ready ]]; then
-      words+=("\bglab$number\b" "\b$NET\.$number\." "^file $link " "^folder $folder$" "^folder $(<"$folder/checkout")/.lab/$(<"$folder/name")$")
+    if [[ -e $folder/ready ]] || is_locked "$(lab_lock "$folder")"; then
+      words+=("\\bglab$number\\b" "\\b$NET\\.$number\\." "^file $link " "^file $RESERVED/was\\.")
+      words+=("^folder $folder$" "^folder $(<"$folder/checkout")/.lab/$(<"$folder/name")$")
     fi
   done
-  # with no lab standing, forwarding has no reason to be on
-  ((${#words[@]} > 1)) || words=('^$')
+  for lock in "$CACHE"/bases/*.lock; do
+    ! is_locked "$lock" || words+=("^folder ${lock%.lock}-[0-9a-f]+\\.tmp$")
+  done
   local IFS='|'
-  echo "${words[*]}"
+  echo "${words[*]:-^$}"
 }
+
+is_locked() { [[ -e $1 ]] && ! flock --nonblock "$1" true; }
 
 cmd_leftovers() {
   local things
+  [[ $EUID == 0 ]] || die "looking for leftovers needs root."
   case ${1:-} in
     '') things=$(all_lab_things) ;;
-    --orphans) things=$(all_lab_things | grep -vE "$(standing_labs)") || true ;;
+    --orphans) things=$(all_lab_things | grep -vE "$(rightful_things)") || true ;;
     *) die "leftovers takes no argument but --orphans." ;;
   esac
   [[ -z $things ]] || { sort -u <<<"$things"; return 1; }

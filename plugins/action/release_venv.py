@@ -6,6 +6,7 @@
 A host is asked first, with one run of the module. Only for a host whose venv is not complete are wheels fetched, made
 into one tar (kept in the cache, one for each list, Python and platform), carried over, and the module run once more.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -115,12 +116,16 @@ def parse_pins(text: str, name: str) -> list[Pin]:
             continue
         match = _PIN.fullmatch(wanted)
         if match is None:
-            raise AnsibleActionFail(f"{name}, line {number}: expected one pin 'name==version', found '{wanted}': write "
-                                    "out every distribution with its exact version")
+            raise AnsibleActionFail(
+                f"{name}, line {number}: expected one pin 'name==version', found '{wanted}': write "
+                "out every distribution with its exact version"
+            )
         key = normalise(match["name"])
         if key in pins:
-            raise AnsibleActionFail(f"{name}, line {number}: expected every distribution once, found {key} again: "
-                                    "leave one of the two lines")
+            raise AnsibleActionFail(
+                f"{name}, line {number}: expected every distribution once, found {key} again: "
+                "leave one of the two lines"
+            )
         pins[key] = Pin(f"{key}=={match['version']}", comment == "sdist")
     if not pins:
         raise AnsibleActionFail(f"{name}: expected pins 'name==version', found none: regenerate the list")
@@ -136,15 +141,21 @@ def refusal(host: str, found: Mapping[str, Any], floor: str | None) -> str | Non
     """Return why ``host`` cannot have this release, given what the module ``found`` on it, or None when it can."""
     version = tuple(map(int, found["python"].split(".")))
     if floor and version < tuple(map(int, floor.split("."))):
-        return (f"{host}: expected Python {floor} or newer, found {found['python']}: deploy an older release there, "
-                "upgrade the host's system, or name a newer interpreter with the option python")
+        return (
+            f"{host}: expected Python {floor} or newer, found {found['python']}: deploy an older release there, "
+            "upgrade the host's system, or name a newer interpreter with the option python"
+        )
     if found["implementation"] != "cpython":
-        return (f"{host}: expected CPython, found {found['implementation']}: name another interpreter with the option "
-                "python")
+        return (
+            f"{host}: expected CPython, found {found['implementation']}: name another interpreter with the option "
+            "python"
+        )
     match = re.fullmatch(r"glibc 2\.(\d+).*", found["libc"])
     if match is None or int(match[1]) < _OLDEST_GLIBC:
-        return (f"{host}: expected glibc 2.{_OLDEST_GLIBC} or newer, which wheels are built for, found "
-                f"{found['libc'] or 'another C library'}: use a host with a distribution built on glibc")
+        return (
+            f"{host}: expected glibc 2.{_OLDEST_GLIBC} or newer, which wheels are built for, found "
+            f"{found['libc'] or 'another C library'}: use a host with a distribution built on glibc"
+        )
     return None
 
 
@@ -187,30 +198,49 @@ def explain(output: str, source: Source, platform: Platform) -> str:
     """Return the sentence for a failed pip with this ``output``."""
     said = [line.strip() for line in mask(output).splitlines() if line.strip()]
     if "No space left on device" in output:
-        return ("expected room for the wheels on the control machine, found a full file system: free some, or name "
-                "another directory with the option cache")
+        return (
+            "expected room for the wheels on the control machine, found a full file system: free some, or name "
+            "another directory with the option cache"
+        )
     # asked first: an index that cannot be reached also ends in "No matching distribution"
-    trouble = next((line for line in said if re.search(
-        r"Retrying \(|Could not fetch URL|Could not install packages due to an OSError|HTTP error|"
-        r"\b(401|403|407)\b.*(Error|Unauthorized|Forbidden|Required)", line)), None)
+    trouble = next(
+        (
+            line
+            for line in said
+            if re.search(
+                r"Retrying \(|Could not fetch URL|Could not install packages due to an OSError|HTTP error|"
+                r"\b(401|403|407)\b.*(Error|Unauthorized|Forbidden|Required)",
+                line,
+            )
+        ),
+        None,
+    )
     if trouble and not source.directory:
-        return (f"expected wheels from {source}, but it cannot be used: {trouble[:400]}: name another index with the "
-                "option index_url (with ca_file and proxy where needed), or a folder of wheels with directory")
+        return (
+            f"expected wheels from {source}, but it cannot be used: {trouble[:400]}: name another index with the "
+            "option index_url (with ca_file and proxy where needed), or a folder of wheels with directory"
+        )
     missing = re.search(r"No matching distribution found for ([^\s(]+)", output)
     if missing:
-        return (f"expected a wheel of {missing[1]} for {platform} in {source}, found none: add it there, or pin a "
-                "version that has one; a pure Python package without any wheel is marked '# sdist' in the list")
+        return (
+            f"expected a wheel of {missing[1]} for {platform} in {source}, found none: add it there, or pin a "
+            "version that has one; a pure Python package without any wheel is marked '# sdist' in the list"
+        )
     return f"expected pip to fetch wheels from {source}, but it failed: " + " / ".join(said[-6:])[:1200]
 
 
 def fetch(pins: Sequence[Pin], platform: Platform, source: Source, folder: str) -> None:
     """Put a wheel of every pin and of uv into the empty ``folder``. Raises AnsibleActionFail."""
     if importlib.util.find_spec("pip") is None:
-        raise AnsibleActionFail(f"expected pip in the Python that runs Ansible ({sys.executable}), found none: install "
-                                f"it there, for instance with '{sys.executable} -m ensurepip'")
+        raise AnsibleActionFail(
+            f"expected pip in the Python that runs Ansible ({sys.executable}), found none: install "
+            f"it there, for instance with '{sys.executable} -m ensurepip'"
+        )
     if source.directory and not os.path.isdir(source.directory):
-        raise AnsibleActionFail(f"expected a directory of wheels at {source.directory} on the control machine, found "
-                                "none: correct the option directory")
+        raise AnsibleActionFail(
+            f"expected a directory of wheels at {source.directory} on the control machine, found "
+            "none: correct the option directory"
+        )
     # a directory has to hold wheels only, so that nothing is built and no index is needed for setuptools
     built = [pin.requirement for pin in pins if pin.sdist and not source.directory]
     ready = [pin.requirement for pin in pins if pin.requirement not in built]
@@ -218,30 +248,58 @@ def fetch(pins: Sequence[Pin], platform: Platform, source: Source, folder: str) 
     if source.directory:
         common += ["--no-index", "--find-links", source.directory]
     tags = [item for tag in platform_tags(platform) for item in ("--platform", tag)]
-    _pip(["download", *common, "--only-binary=:all:", *tags, "--python-version", platform.python, "--implementation",
-          "cp", "--abi", platform.abi, "--dest", folder, UV, *ready], source, platform)
+    _pip(
+        [
+            "download",
+            *common,
+            "--only-binary=:all:",
+            *tags,
+            "--python-version",
+            platform.python,
+            "--implementation",
+            "cp",
+            "--abi",
+            platform.abi,
+            "--dest",
+            folder,
+            UV,
+            *ready,
+        ],
+        source,
+        platform,
+    )
     if built:
         _pip(["wheel", *common, "--wheel-dir", folder, *built], source, platform)
     check_wheels(os.listdir(folder), [UV, *ready], built)
 
 
 def check_wheels(names: Sequence[str], ready: Sequence[str], built: Sequence[str]) -> None:
-    """Raise AnsibleActionFail unless the files ``names`` hold a wheel of every requirement, pure for those ``built``."""
+    """Raise AnsibleActionFail unless ``names`` are wheels of every requirement, and pure ones for those ``built``."""
     wheels = {normalise(name.split("-")[0]): name for name in names if name.endswith(".whl")}
     for requirement in (*ready, *built):
         wheel = wheels.get(requirement.partition("==")[0])
         if wheel is None:
-            raise AnsibleActionFail(f"expected a wheel of {requirement} from pip, found none: run again with -vvv, and "
-                                    "see docs/wheels.md")
+            raise AnsibleActionFail(
+                f"expected a wheel of {requirement} from pip, found none: run again with -vvv, and see docs/wheels.md"
+            )
         if requirement in built and not wheel.endswith("-none-any.whl"):
-            raise AnsibleActionFail(f"expected {requirement} to build into a wheel for every platform, got {wheel}: "
-                                    "build it for the hosts and offer it in an index or with the option directory")
+            raise AnsibleActionFail(
+                f"expected {requirement} to build into a wheel for every platform, got {wheel}: "
+                "build it for the hosts and offer it in an index or with the option directory"
+            )
 
 
 def _pip(arguments: Sequence[str], source: Source, platform: Platform) -> None:
     """Run the pip of this Python; raise AnsibleActionFail with one sentence when it fails."""
-    done = subprocess.run([sys.executable, "-m", "pip", *arguments], capture_output=True, text=True, errors="replace",
-                          env=pip_environment(source, os.environ), stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *arguments],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=pip_environment(source, os.environ),
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     if done.returncode:
         raise AnsibleActionFail(explain(done.stderr + done.stdout, source, platform))
 
@@ -320,24 +378,30 @@ def provide(pins: Sequence[Pin], platform: Platform, source: Source, cache: str)
                 os.replace(unfinished, archive)
             return archive, manifest, manifest["wheels"]
     except OSError as error:
-        raise AnsibleActionFail(f"expected to keep wheels in {cache} on the control machine, but {error}: make room or "
-                                "name another directory with the option cache") from error
+        raise AnsibleActionFail(
+            f"expected to keep wheels in {cache} on the control machine, but {error}: make room or "
+            "name another directory with the option cache"
+        ) from error
 
 
 class ActionModule(ActionBase):
     """Ask the host; fetch, carry and build only when its venv is not complete."""
 
     _supports_check_mode = True
-    _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``path``, ``digest``, ``python``, ``changed`` and ``wheels_downloaded``, or a failed module's result."""
+        """Return ``path``, ``digest``, ``python``, ``changed``, ``wheels_downloaded``, or a failed module's result."""
         task_vars = task_vars or {}
         result: dict[str, Any] = super().run(tmp, task_vars)
         args = self._arguments()
-        listed, pins = self._pins(args["wheels"])
-        on_host = {"release": args["release"], "wheels": args["wheels"], "root": args["root"],
-                   "python": args["python"], "pins": [pin.requirement for pin in pins]}
+        pins = self._pins(args["wheels"])
+        on_host = {
+            "release": args["release"],
+            "wheels": args["wheels"],
+            "root": args["root"],
+            "python": args["python"],
+            "pins": [pin.requirement for pin in pins],
+        }
         found = self._module(on_host, task_vars)
         if found.get("failed"):
             return {**result, **found}
@@ -350,8 +414,10 @@ class ActionModule(ActionBase):
             archive, manifest, downloaded = provide(pins, platform_of(found), self._source(args), args["cache"])
             needed = needed_bytes(os.path.getsize(archive), manifest)
             if found["free_bytes"] < needed:
-                raise AnsibleActionFail(f"{host}: expected {needed} bytes free for {found['path']}, found "
-                                        f"{found['free_bytes']}: make room there or name another root")
+                raise AnsibleActionFail(
+                    f"{host}: expected {needed} bytes free for {found['path']}, found "
+                    f"{found['free_bytes']}: make room there or name another root"
+                )
             found = self._build(archive, on_host, task_vars)
             if found.get("failed"):
                 return {**result, **found, "wheels_downloaded": downloaded}
@@ -371,24 +437,31 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _source(args: Mapping[str, Any]) -> Source:
-        return Source(args["index_url"] or "", tuple(args["extra_index_urls"] or ()), args["ca_file"] or "",
-                      args["proxy"] or "", args["directory"] or "")
+        return Source(
+            args["index_url"] or "",
+            tuple(args["extra_index_urls"] or ()),
+            args["ca_file"] or "",
+            args["proxy"] or "",
+            args["directory"] or "",
+        )
 
-    def _pins(self, wheels: str) -> tuple[str, list[Pin]]:
-        """Return where the list is found on the control machine, and its pins. Raises AnsibleActionFail."""
+    def _pins(self, wheels: str) -> list[Pin]:
+        """Return the pins of the list ``wheels``, found as other actions find a file. Raises AnsibleActionFail."""
         try:
             path = self._find_needle("files", wheels)
             with open(path, encoding="utf-8") as file:
-                return path, parse_pins(file.read(), path)
+                return parse_pins(file.read(), path)
         except (AnsibleError, OSError, UnicodeDecodeError) as error:
             if isinstance(error, AnsibleActionFail):
                 raise
-            raise AnsibleActionFail(f"expected a list of wheels at {wheels} on the control machine, but {error}: "
-                                    "correct the option wheels") from error
+            raise AnsibleActionFail(
+                f"expected a list of wheels at {wheels} on the control machine, but {error}: correct the option wheels"
+            ) from error
 
     def _module(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        return self._execute_module(module_name="glanceops.image_service.release_venv", module_args=args,
-                                    task_vars=task_vars)
+        return self._execute_module(
+            module_name="glanceops.image_service.release_venv", module_args=args, task_vars=task_vars
+        )
 
     def _build(self, archive: str, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Carry the tar to the host and run the module with it; the copy on the host is removed in any case."""

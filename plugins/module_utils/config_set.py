@@ -218,3 +218,10 @@ def restore(record_path: str) -> bool:
     untouched = [path for path in record["paths"] if path not in {item["path"] for item in previous}]
     save_record(record_path, {"state": SWAPPED, "paths": paths + untouched, "previous": record["previous"]})
     return True
+
+
+def forget(record_path: str) -> None:
+    """Remove the files and links of the set of now, and its record; directories stay, since they may hold data."""
+    record = load_record(record_path)
+    put([{"path": path, "kind": "absent"} for path in record["paths"]])
+    _remove(record_path)

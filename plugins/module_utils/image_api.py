@@ -62,7 +62,7 @@ def base_url(api_url: str) -> str:
         raise ValueError(f"api_url is '{api_url}': {error}.") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"api_url is '{api_url}': expected a URL such as http://127.0.0.1:9292, without a query.")
-    return re.sub(r"(/v2)?/*$", "", api_url.rstrip("/"))
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v2').rstrip('/')}"
 
 
 def quoted(value: str) -> str | None:

@@ -6,6 +6,7 @@
 Only the standard library, Python 3.9 or newer. What only the build needs is imported there: the look is what a run
 that changes nothing pays for.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -55,19 +56,24 @@ def find_interpreter(python: str) -> Interpreter:
     """
     path = os.path.realpath(python)
     if not os.access(path, os.X_OK) or os.path.isdir(path):
-        raise VenvError(f"expected a Python interpreter at {python}, found none: install it (on Debian and Ubuntu the "
-                        "package python3), or name another one with the option python")
+        raise VenvError(
+            f"expected a Python interpreter at {python}, found none: install it (on Debian and Ubuntu the "
+            "package python3), or name another one with the option python"
+        )
     if path == os.path.realpath(sys.executable) and sys.prefix == sys.base_prefix:
-        return Interpreter(path, (sys.version_info[0], sys.version_info[1], sys.version_info[2]),
-                           sys.implementation.name)
+        return Interpreter(
+            path, (sys.version_info[0], sys.version_info[1], sys.version_info[2]), sys.implementation.name
+        )
     ask = "import sys; print(*sys.version_info[:3], sys.implementation.name)"
     try:
         answer = subprocess.run([python, "-I", "-c", ask], capture_output=True, text=True, check=True, timeout=60)
         major, minor, micro, implementation = answer.stdout.split()
         return Interpreter(path, (int(major), int(minor), int(micro)), implementation)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise VenvError(f"expected a Python interpreter at {python}, but it does not answer with its version "
-                        f"({error}): repair it, or name another one with the option python") from error
+        raise VenvError(
+            f"expected a Python interpreter at {python}, but it does not answer with its version "
+            f"({error}): repair it, or name another one with the option python"
+        ) from error
 
 
 def digest(pins: Iterable[str], minor: str) -> str:
@@ -90,8 +96,11 @@ def is_complete(path: str, expected: str) -> bool:
             marker = json.load(file)
     except (OSError, ValueError):
         return False
-    return (isinstance(marker, dict) and marker.get("digest") == expected
-            and os.access(os.path.join(path, "bin", "python"), os.X_OK))
+    return (
+        isinstance(marker, dict)
+        and marker.get("digest") == expected
+        and os.access(os.path.join(path, "bin", "python"), os.X_OK)
+    )
 
 
 def free_bytes(path: str) -> int:
@@ -137,10 +146,21 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    """Create files with ``mask`` whatever the login shell or sudo of the host sets."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
 def _locked(folder: str) -> Iterator[None]:
-    """Hold the only right to build under ``folder``; the kernel takes it back from a process that dies."""
+    """Hold the only right to build under ``folder``, made when missing; the kernel frees it when a process dies."""
     import fcntl
 
+    os.makedirs(folder, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -154,10 +174,8 @@ def _build(path: str, interpreter: Interpreter, params: dict[str, Any], wanted: 
     import shutil
     import tempfile
 
-    os.umask(0o022)
     root = params["root"]
-    os.makedirs(root, mode=0o755, exist_ok=True)
-    with _locked(root):
+    with _umask(0o022), _locked(root):
         if is_complete(path, wanted):
             return False
         for name in os.listdir(root):
@@ -171,8 +189,7 @@ def _build(path: str, interpreter: Interpreter, params: dict[str, Any], wanted: 
             _fill(path, interpreter, params["archive"], params["pins"], work)
             _seal(path)
             os.sync()  # the marker must not outlive a power cut that the files before it did not
-            _mark(path, {"digest": wanted, "format": FORMAT, "release": params["release"],
-                         "python": interpreter.full})
+            _mark(path, {"digest": wanted, "format": FORMAT, "release": params["release"], "python": interpreter.full})
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise
@@ -191,8 +208,22 @@ def _fill(path: str, interpreter: Interpreter, archive: str, pins: list[str], wo
         file.writelines(f"{pin}\n" for pin in pins)
     python = os.path.join(path, "bin", "python")
     _uv(uv, work, "venv", "--no-python-downloads", "--python", interpreter.path, path)
-    _uv(uv, work, "pip", "install", "--python", python, "--no-index", "--find-links", wheels, "--no-deps",
-        "--no-build", "--compile-bytecode", "--requirement", listed)
+    _uv(
+        uv,
+        work,
+        "pip",
+        "install",
+        "--python",
+        python,
+        "--no-index",
+        "--find-links",
+        wheels,
+        "--no-deps",
+        "--no-build",
+        "--compile-bytecode",
+        "--requirement",
+        listed,
+    )
     _uv(uv, work, "pip", "check", "--python", python)
 
 
@@ -209,8 +240,10 @@ def _unpack(archive: str, folder: str) -> None:
         for member in tar:
             source = tar.extractfile(member) if member.isreg() and "/" not in member.name else None
             if source is None:
-                raise VenvError(f"expected only wheels at the top of {archive}, found {member.name}: remove the cache "
-                                "folder on the control machine and run again")
+                raise VenvError(
+                    f"expected only wheels at the top of {archive}, found {member.name}: remove the cache "
+                    "folder on the control machine and run again"
+                )
             with source, open(os.path.join(folder, member.name), "wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
 
@@ -222,14 +255,18 @@ def _take_uv(wheels: str, work: str) -> str:
 
     found = [name for name in os.listdir(wheels) if name.startswith("uv-") and name.endswith(".whl")]
     if len(found) != 1:
-        raise VenvError(f"expected one uv wheel among the wheels of the control machine, found {len(found)}: remove "
-                        "the cache folder on the control machine and run again")
+        raise VenvError(
+            f"expected one uv wheel among the wheels of the control machine, found {len(found)}: remove "
+            "the cache folder on the control machine and run again"
+        )
     wheel, program = os.path.join(wheels, found[0]), os.path.join(work, "uv")
     with zipfile.ZipFile(wheel) as zipped:
         member = next((name for name in zipped.namelist() if name.endswith(".data/scripts/uv")), None)
         if member is None:
-            raise VenvError(f"expected the uv program inside {found[0]}, found none: this collection needs a wheel "
-                            "of the version it pins")
+            raise VenvError(
+                f"expected the uv program inside {found[0]}, found none: this collection needs a wheel "
+                "of the version it pins"
+            )
         with zipped.open(member) as source, open(program, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
     os.unlink(wheel)
@@ -239,16 +276,31 @@ def _take_uv(wheels: str, work: str) -> str:
 
 def _uv(uv: str, work: str, *args: str) -> None:
     """Run uv offline, with no configuration but its arguments; raise VenvError with its last lines on failure."""
-    environment = {"PATH": "/usr/bin:/bin", "HOME": work, "TMPDIR": work, "LC_ALL": "C.UTF-8",
-                   "UV_CACHE_DIR": os.path.join(work, "cache")}
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": work,
+        "TMPDIR": work,
+        "LC_ALL": "C.UTF-8",
+        "UV_CACHE_DIR": os.path.join(work, "cache"),
+    }
     command = [uv, "--no-config", "--offline", "--no-progress", "--color", "never", *args]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=work, env=environment,
-                          stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        cwd=work,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     if done.returncode:
         said = " / ".join(line.strip() for line in done.stderr.splitlines()[-12:] if line.strip())
         step = " ".join(arg for arg in args[:2] if not arg.startswith("-"))
-        raise VenvError(f"'uv {step}' was expected to succeed and ended with {done.returncode}: {said}; nothing is "
-                        "left behind, so run again once the cause is removed")
+        raise VenvError(
+            f"'uv {step}' was expected to succeed and ended with {done.returncode}: {said}; nothing is "
+            "left behind, so run again once the cause is removed"
+        )
 
 
 def _seal(path: str) -> None:

@@ -18,7 +18,12 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.secrets im
 
 _POLL_SECONDS = 0.2
 _REQUEST_SECONDS = 5
-_REASON = re.compile(r"^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Invalid|NotFound|Failure|Duplicate\w*)\b:? ?.*$|^ERROR: .*$")
+# The line that ends a traceback, bare or behind the prefix that oslo.log gives it.
+_EXCEPTION = re.compile(r"(?:^|ERROR \S+ )((?:[a-z]\w*\.)+[A-Z]\w*: .+|[A-Z]\w*(?:Error|Exception): .+)$")
+_SYSTEMD = re.compile(r"^\S+\.service: (Failed (?!with result).+)$")
+_ERROR = re.compile(r"\b(error|fatal|unable|invalid|unknown)\b|!!!", re.IGNORECASE)
+# Glance tries every store driver at each start and logs those that lack a library as errors.
+_HARMLESS = re.compile(r"stevedore\.extension")
 
 
 class ServiceError(Exception):
@@ -103,9 +108,12 @@ def journal(unit: str, cursor: str = "", lines: int = 200) -> list[str]:
 
 
 def reason_in(lines: list[str]) -> str:
-    """Return the line of a journal that says best why a service ended: the last exception, else the last error."""
-    exceptions = [line.strip() for line in lines if _REASON.match(line.strip())]
-    if exceptions:
-        return exceptions[-1]
-    errors = [line.strip() for line in lines if re.search(r"\b(error|fatal|unable|invalid|unknown)\b|!!!", line, re.I)]
-    return errors[-1] if errors else ""
+    """Return the line of a journal that says best why a service ended, "" when none does.
+
+    The last exception, else what systemd could not do first, else the last error.
+    """
+    lines = [line.strip() for line in lines if not _HARMLESS.search(line)]
+    exceptions = [found[1] for found in map(_EXCEPTION.search, lines) if found]
+    refused = [found[1] for found in map(_SYSTEMD.search, lines) if found]
+    errors = [line for line in lines if _ERROR.search(line)]
+    return (exceptions[-1:] or refused[:1] or errors[-1:] or [""])[0]

@@ -28,8 +28,10 @@ options:
     description:
       - With V(present), the set is made so.
       - With V(previous), the set before is brought back if the present one was never confirmed by the service.
+      - With V(absent), the files and links of the set are removed, and what was kept of the set before.
+        Directories stay.
     type: str
-    choices: [present, previous]
+    choices: [present, previous, absent]
     default: present
   items:
     description: The files, links and directories of the set. Needed with O(state=present).
@@ -81,8 +83,9 @@ options:
     description:
       - Commands that must end with exit code 0 before a changed set is swapped in.
         Each may take 120 seconds at most.
-      - In an argument, in a value of the environment and in the input, C(@staged@) stands for the folder with the
-        staged files, which lie there side by side under their bare names.
+      - In an argument, in a value of the environment and in the text of O(items[].kind=staged) items, C(@staged@)
+        stands for the folder with the staged files, which lie there side by side under their bare names. The group of
+        the folder can write to C(@staged@/tmp).
     type: list
     elements: dict
     default: []
@@ -96,10 +99,6 @@ options:
         type: list
         elements: str
         required: true
-      input:
-        description: Text for the standard input of the program.
-        type: str
-        default: ""
       environment:
         description: Environment of the program, beside C(PATH) and C(LANG).
         type: dict
@@ -112,8 +111,8 @@ options:
         default: root
       reason:
         description:
-          - Regular expression; the lines of the output in which it is found are the reason that the error gives,
-            its first group if it has one, in place of the last line of the output.
+          - Regular expression; the lines of the output in which it is found are the reason that the error gives, or of
+            each line the group that matched, in place of the last line of the output.
         type: str
         default: ""
   record_directory:
@@ -226,14 +225,16 @@ def _stage(module: AnsibleModule, folder: str) -> None:
             gid = -1 if module.check_mode else _id_of(grp.getgrnam, given["group"], module)
             os.fchown(handle.fileno(), -1, gid)
             os.fchmod(handle.fileno(), int(given["mode"], 8) & 0o640)
-            handle.write(given["content"])
+            text = given["content"]
+            handle.write(text.replace("@staged@", folder) if given["kind"] == "staged" else text)
 
 
 def _reason(validator: dict[str, Any], output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    found = [match for match in (re.search(validator["reason"], line) for line in lines) if match]
-    if validator["reason"] and found:
-        lines = ["; ".join(dict.fromkeys(match[1] if match.re.groups else match.string for match in found))]
+    if validator["reason"]:
+        found = [match for match in (re.search(validator["reason"], line) for line in lines) if match]
+        named = [next((group for group in match.groups() if group), match[0]) for match in found]
+        lines = ["; ".join(dict.fromkeys(named))] if named else lines
     return mask_text(lines[-1] if lines else "it printed nothing")
 
 
@@ -250,7 +251,7 @@ def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool) -> 
     try:
         done = subprocess.run(
             [fill(argument) for argument in validator["argv"]],
-            input=fill(validator["input"]),
+            stdin=subprocess.DEVNULL,
             env={
                 "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
                 "LANG": "C.UTF-8",
@@ -281,8 +282,12 @@ def validate(module: AnsibleModule) -> None:
     try:
         if not module.check_mode:
             # Closed to all but root and the group that owns the folder beside, which is the service's.
-            os.chown(staged, 0, os.stat(beside).st_gid)
+            group = os.stat(beside).st_gid
+            os.chown(staged, 0, group)
             os.chmod(staged, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP)
+            os.mkdir(f"{staged}/tmp")
+            os.chown(f"{staged}/tmp", 0, group)
+            os.chmod(f"{staged}/tmp", stat.S_IRWXU | stat.S_IRWXG)
         _stage(module, staged)
         for validator in module.params["validators"]:
             _run_validator(validator, staged, module.check_mode)
@@ -336,12 +341,21 @@ def previous(module: AnsibleModule, record_path: str) -> dict[str, Any]:
     return {"changed": possible, "changed_paths": [i["path"] for i in record["previous"] or []] if possible else []}
 
 
+def absent(module: AnsibleModule, record_path: str) -> dict[str, Any]:
+    """Remove the set; returns the result of the module."""
+    record = config_set.load_record(record_path)
+    paths = [path for path in record["paths"] if os.path.lexists(path)]
+    if not module.check_mode:
+        config_set.forget(record_path)
+    return {"changed": record["state"] is not None, "changed_paths": paths}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "previous"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "previous", "absent"], "default": "present"},
             "items": {
                 "type": "list",
                 "elements": "dict",
@@ -370,7 +384,6 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "argv": {"type": "list", "elements": "str", "required": True},
-                    "input": {"type": "str", "default": ""},
                     "environment": {"type": "dict", "default": {}},
                     "user": {"type": "str", "default": "root"},
                     "reason": {"type": "str", "default": ""},
@@ -381,7 +394,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     record_path = os.path.join(module.params["record_directory"], f"{module.params['name']}.json")
-    verb = present if module.params["state"] == "present" else previous
+    verb = {"present": present, "previous": previous, "absent": absent}[module.params["state"]]
     try:
         module.exit_json(**verb(module, record_path))
     except config_set.ConfigSetError as error:

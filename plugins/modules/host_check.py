@@ -137,10 +137,10 @@ def port_problems(service: str, listen: dict[str, Any]) -> list[str]:
             program, cgroups = holder(inode)
             if f"/{service}.service" not in cgroups:
                 problems.append(
-                    f"port {listen['port']} on {address} should be free for {service} but {program} listens there: "
+                    f"port {listen['port']} should be free for {service} but {program} listens there: "
                     f"stop it or set {listen['variable']} to another port"
                 )
-    return problems
+    return list(dict.fromkeys(problems))
 
 
 def missing_packages(names: list[str]) -> list[str]:

@@ -138,7 +138,6 @@ wheels_downloaded:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv import VenvError, run
 
 

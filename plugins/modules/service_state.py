@@ -24,15 +24,15 @@ options:
     description:
       - With V(started), a unit that does not run is started, one that runs must answer.
       - With V(restarted), the unit is always restarted.
+      - With V(stopped), it is stopped and disabled, if there is such a unit.
     type: str
-    choices: [started, restarted]
+    choices: [started, restarted, stopped]
     default: started
   health_url:
     description:
       - URL that answers 200 when the service is well. The 503 of a Glance that was taken out of rotation by its
-        healthcheck file counts as an answer.
+        healthcheck file counts as an answer. Needed unless O(state=stopped).
     type: str
-    required: true
   health_timeout:
     description: Seconds to wait for an answer after a start. At once, if the service ends while starting.
     type: int
@@ -109,6 +109,18 @@ def started(module: AnsibleModule) -> bool:
     return True
 
 
+def stopped(module: AnsibleModule) -> bool:
+    """Stop and disable the unit as far as needed; returns whether something changed."""
+    unit = f"{module.params['name']}.service"
+    state = service.properties(unit)
+    needed = state["LoadState"] != "not-found" and (
+        state["ActiveState"] not in ("inactive", "failed") or state["UnitFileState"] == "enabled"
+    )
+    if needed and not module.check_mode:
+        service.systemctl("disable", "--now", unit, timeout=module.params["stop_timeout"])
+    return needed
+
+
 def restart(module: AnsibleModule) -> None:
     """Load the unit file anew and restart the unit."""
     unit = f"{module.params['name']}.service"
@@ -139,12 +151,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "restarted"], "default": "started"},
-            "health_url": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
+            "health_url": {"type": "str"},
             "health_timeout": {"type": "int", "default": 120},
             "stop_timeout": {"type": "int", "default": 660},
             "record_directory": {"type": "path", "default": "/etc/glance/.sets"},
         },
+        required_if=[("state", "started", ["health_url"]), ("state", "restarted", ["health_url"])],
         supports_check_mode=True,
     )
     name, unit = module.params["name"], f"{module.params['name']}.service"
@@ -152,6 +165,11 @@ def main() -> None:
     restarting = module.params["state"] == "restarted"
     if restarting and module.check_mode:
         module.exit_json(changed=True)
+    if module.params["state"] == "stopped":
+        try:
+            module.exit_json(changed=stopped(module))
+        except service.ServiceError as error:
+            module.fail_json(msg=f"{name} should be stopped: {error}.")
     cursor = service.journal_cursor()
     try:
         changed = restarting or started(module)

@@ -1,7 +1,6 @@
-"""Load the image API as its server would and read the value of every option; the last line printed says what failed."""
+"""Load the image API as its server would, and read the value of every option; one printed line says what can't be."""
 
 import os
-import sys
 from collections.abc import Mapping
 
 
@@ -13,14 +12,16 @@ def read(options: Mapping) -> None:
 
 
 try:
-    import glance.wsgi.api  # noqa: F401  loading the application is the test
+    import glance.wsgi.api
     from oslo_config import cfg
 
     read(cfg.CONF)
 except Exception as error:
-    sys.stdout.flush()
-    sys.stderr.write(f"\n{type(error).__name__}: {error}\n".replace("\n", " ").strip() + "\n")
-    sys.stderr.flush()
-    os._exit(1)
-# Glance's own threads would keep the interpreter from ending.
-os._exit(0)
+    # Glance's log wraps the traceback, each line of it behind a prefix of its own.
+    print("load_application:", f"{type(error).__name__}: {error}".replace("\n", " "), flush=True)
+    raise
+# What uWSGI serves.
+application = glance.wsgi.api.application
+if __name__ == "__main__":
+    # Glance's own threads would keep the interpreter from ending.
+    os._exit(0)

@@ -1,0 +1,124 @@
+# The one entrance to this repository: `make` lists what it can do.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+PYTHON ?= python3
+# Debian release of the throw-away host that `make deploy` makes: bookworm or trixie.
+SUITE ?= bookworm
+# Inventory of your own hosts to deploy to, in place of a throw-away host.
+INVENTORY ?=
+# Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
+ARGS ?=
+
+LAB := molecule/shared/lab.sh
+LAB_INVENTORY := .lab/deploy/inventory.yml
+SINGLE := --inventory=inventories/single --inventory=$(LAB_INVENTORY)
+PLAY = ansible-playbook $(if $(INVENTORY),--inventory=$(INVENTORY),$(SINGLE))
+# Every ansible-playbook would compile its modules anew without its .pyc files.
+unexport PYTHONDONTWRITEBYTECODE
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
+export ANSIBLE_PIPELINING := true
+export ANSIBLE_DISPLAY_SKIPPED_HOSTS := false
+export ANSIBLE_CALLBACK_RESULT_FORMAT := yaml
+export ANSIBLE_FORCE_COLOR := $(if $(MAKE_TERMOUT),true,false)
+export MOLECULE_GLOB := molecule/*/molecule.yml
+
+say = printf '\n\033[1m%s\033[0m\n' $(1)
+
+.PHONY: help
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deploy
+ifeq ($(INVENTORY),)
+deploy: ## deploy Glance to a throw-away host on this machine, or to your own hosts with INVENTORY=path
+	@$(LAB) check
+	@$(MAKE) --no-print-directory .venv/.complete
+	@$(call say,'A Debian host on this machine')
+	@$(LAB) install >/dev/null
+	@$(LAB) base $(SUITE) >/dev/null
+	@$(LAB) up deploy glance1=$(SUITE) >/dev/null
+	@$(call say,'The image service on it')
+	@$(PLAY) playbooks/site.yml $(ARGS)
+	@$(call say,'A disk image in it')
+	@$(PLAY) playbooks/sample_image.yml
+	@$(PLAY) playbooks/status.yml
+	@printf '%s\n' "Log in with: ssh -F .lab/deploy/ssh_config glance1" "Take it away with: make destroy"
+else
+deploy: .venv/.complete
+	@test -e '$(INVENTORY)' || { echo "INVENTORY should be an inventory file or folder, found nothing at $(INVENTORY)." >&2; exit 1; }
+	@$(PLAY) playbooks/site.yml $(ARGS)
+	@$(PLAY) playbooks/status.yml
+endif
+
+.PHONY: status
+status: .venv/.complete ## show hosts, releases, health and images
+	@$(PLAY) playbooks/status.yml
+
+.PHONY: destroy
+destroy: ## take the throw-away host of make deploy away
+	@$(LAB) down deploy >/dev/null
+
+.PHONY: test
+test: lint unit sanity molecule ## run every test that CI runs
+
+.PHONY: lint
+lint: .venv/.complete ## check style and documentation
+	@$(call say,'Lint')
+	ruff check
+	ruff format --check
+	yamllint --strict .
+	ansible-lint
+	antsibull-docs lint-collection-docs . --plugin-docs --validate-collection-refs=self
+	antsibull-changelog lint
+
+.PHONY: unit
+unit: .venv/.complete ## run the unit tests
+	@$(call say,'Unit tests')
+	pytest
+
+.PHONY: sanity
+sanity: .venv/.complete ## run ansible-test's sanity tests
+	@$(call say,'Sanity tests')
+	tests/sanity.sh
+
+.PHONY: molecule
+molecule: .venv/.complete ## run the scenario default on a real host
+	@$(call say,'Scenario default')
+	@$(LAB) install >/dev/null
+	molecule test --scenario-name default
+
+.PHONY: lock
+lock: .venv/.complete ## pin the tools of pyproject.toml anew in requirements-dev.txt
+	uv pip compile --quiet --python-version 3.11 --group dev --no-header --output-file requirements-dev.txt
+
+.PHONY: build
+build: .venv/.complete ## build the collection's archive
+	ansible-galaxy collection build --force
+
+.PHONY: clean
+clean: ## take every lab away, and remove caches and the tool environment
+	@$(LAB) clean
+	rm -rf .ansible .venv
+
+# Everything that the other targets call, pinned, in a folder of this checkout.
+.venv/.complete: requirements-dev.txt
+	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { \
+	    echo "The tools need Python 3.11 or newer with its venv module: install python3 and python3-venv, or name one with PYTHON=path." >&2; exit 1; }; \
+	  echo "Installing python3 and python3-venv ..."; \
+	  { apt-get update && apt-get install --yes --no-install-recommends python3 python3-venv; } >/dev/null || { \
+	    echo "apt-get could not install python3 and python3-venv: look at its words above, and at this machine's network." >&2; exit 1; }; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "The tools need Python 3.11 or newer, found $$($(PYTHON) --version): name another with PYTHON=path." >&2; exit 1; }
+	@$(call say,'Building the tool environment in .venv (about half a minute)')
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt || { \
+	  echo "pip could not fetch the tools: look at its words above, and at this machine's network or pip's configuration." >&2; exit 1; }
+	@mkdir -p .ansible/collections/ansible_collections/glanceops
+	@ln -sfn ../../../.. .ansible/collections/ansible_collections/glanceops/image_service
+	@touch $@

@@ -1,0 +1,106 @@
+#!/usr/bin/python
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_info
+short_description: Tell which release of a service is installed, and whether it runs and answers
+version_added: "0.1.0"
+author:
+  - glanceops contributors (@glanceops)
+description:
+  - Looks at the systemd unit O(name), asks O(health_url) once, and reads which release the O(link) points to.
+  - A service that does not run or answer is a result, not a failure.
+options:
+  name:
+    description: Name of the unit without C(.service).
+    type: str
+    required: true
+  health_url:
+    description: URL that answers 200 when the service is well.
+    type: str
+    required: true
+  link:
+    description: Link to the release in use.
+    type: path
+    default: /opt/glance/current
+extends_documentation_fragment:
+  - glanceops.image_service.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look at the image API
+  glanceops.image_service.service_info:
+    name: glance-api
+    health_url: http://127.0.0.1:9292/healthcheck
+  register: api
+"""
+
+RETURN = r"""
+release:
+  description: Release that the link points to, C(package) if the unit is there without a link, C(none) without both.
+  returned: success
+  type: str
+  sample: "2026.2"
+state:
+  description: State of the unit as systemd names it, C(not-found) if there is none.
+  returned: success
+  type: str
+  sample: active
+healthy:
+  description: Whether O(health_url) answered 200.
+  returned: success
+  type: bool
+health:
+  description: What O(health_url) answered, or why it did not.
+  returned: success
+  type: str
+  sample: 200 OK
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.glanceops.image_service.plugins.module_utils import service
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "health_url": {"type": "str", "required": True},
+            "link": {"type": "path", "default": "/opt/glance/current"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        state = service.properties(f"{module.params['name']}.service")
+    except service.ServiceError as error:
+        module.fail_json(msg=f"{module.params['name']} can't be looked at: {error}.")
+    found = state["LoadState"] != "not-found"
+    seen = service.health(module.params["health_url"])
+    release = "package" if found else "none"
+    if os.path.islink(module.params["link"]):
+        # /opt/glance/2026.2-1a2b3c4d5e6f
+        release = os.path.basename(os.readlink(module.params["link"])).rsplit("-", 1)[0]
+    module.exit_json(
+        changed=False,
+        release=release,
+        state=state["ActiveState"] if found else "not-found",
+        healthy=seen.answers and not seen.drained,
+        health="taken out of rotation" if seen.drained else seen.found,
+    )
+
+
+if __name__ == "__main__":
+    main()
