@@ -180,12 +180,12 @@ why() {
 }
 
 cmd_install() {
-  local packages log=$CACHE/logs/install.log started=$EPOCHREALTIME
+  local packages log=$CACHE/bases/install.log started=$EPOCHREALTIME
   check_machine
   read -ra packages <<<"$(missing_packages)"
   ((${#packages[@]})) || { echo unchanged; return; }
   say "installing with apt-get: ${packages[*]}"
-  mkdir -p "$CACHE/logs"
+  mkdir -p "$CACHE/bases"
   if ! { apt_get update && apt_get install --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
     die "cannot install ${packages[*]}: $(why "$log")"
   fi
@@ -237,12 +237,11 @@ cmd_base() {
 }
 
 build_base() {
-  local suite=$1 base log=$CACHE/logs/base-$1.log lock=$CACHE/bases/$1.lock started=$EPOCHREALTIME
+  local suite=$1 base log=$CACHE/bases/$1.log lock=$CACHE/bases/$1.lock started=$EPOCHREALTIME
   base=$(base_folder "$suite")
   lock 7 "$lock" "it builds the $suite base"
   if [[ ! -d $base ]]; then
     say "building the Debian $suite base from packages, once (about 100 MB to download; usually half a minute to a minute)"
-    mkdir -p "$CACHE/logs"
     rm -rf --one-file-system "$CACHE/bases/$suite"-*.tmp
     # in namespaces of its own, so that a killed build takes its processes and mounts with it
     unshare --mount --propagation slave --pid --fork --kill-child --mount-proc \
@@ -298,6 +297,14 @@ lab_folder() {
   echo "$STATE/$1-${checkout_hash:0:8}"
 }
 
+# Only what this script has made: the state folder may be one that holds other things as well.
+all_lab_folders() {
+  local folder
+  for folder in "$STATE"/*-????????; do
+    [[ ! -e $folder/checkout && -n $(ls -A "$folder") ]] || echo "$folder"
+  done
+}
+
 lab_number() {
   local link
   for link in "$RESERVED"/[0-9]*; do
@@ -311,7 +318,7 @@ lab_lock() { echo "/run/lock/glanceops-lab-${1##*/}.lock"; }
 network_is_taken() {
   local net=$NET.$1.0/24
   [[ -L $RESERVED/$1 || -n $(ip route show root "$net") ]] ||
-    ip route show match "$net" | grep -qvE '^(default|[0-9.]+/([0-9]|1[0-5])) '
+    ip route show match "$net" | awk '!/^([a-z]+ )?(default|[0-9.]+\/([0-9]|1[0-5])) / { taken = 1 } END { exit !taken }'
 }
 
 # reserve_network LAB_FOLDER
@@ -328,6 +335,8 @@ network_up() {
   local bridge=glab$1 net=$NET.$1.0/24
   # while the bridge is not there, packets for the lab's hosts must not leave the machine by its default route
   ip route replace unreachable "$net" metric $LAST_RESORT
+  # the first namespace of a machine shares /run/netns, which fails when two jobs do it at once
+  mountpoint --quiet /run/netns || { ip netns add "$bridge"; ip netns delete "$bridge"; }
   ip link add "$bridge" type bridge
   ip address add "$NET.$1.1/24" dev "$bridge"
   ip link set "$bridge" up
@@ -366,6 +375,7 @@ network_down() {
   local bridge=glab$1
   nft delete table ip "$bridge" 2>/dev/null || true
   ip link delete "$bridge" 2>/dev/null || true
+  ip netns delete "$bridge" 2>/dev/null || true
   ip route delete unreachable "$NET.$1.0/24" metric $LAST_RESORT 2>/dev/null || true
 }
 
@@ -396,7 +406,7 @@ make_host() {
   # only this kind: the others take longer to make than the host takes to boot
   ssh-keygen -q -t ed25519 -N '' -C "$(<"$folder/host")" -f "$root/etc/ssh/ssh_host_ed25519_key"
   install -d -m 0700 "$root/root/.ssh"
-  install -m 0600 "${folder%/*}/id_ed25519.pub" "$root/root/.ssh/authorized_keys"
+  install -m 0600 "${folder%/*}/authorized_keys" "$root/root/.ssh/authorized_keys"
   make_host_network "$unit" "$(<"$folder/address")"
 }
 
@@ -494,7 +504,7 @@ kill_host() {
   local unit=$1 processes deadline=$((SECONDS + 20))
   if pid1_is_systemd; then
     systemctl kill --signal=KILL "$unit" 2>/dev/null || true
-    systemctl stop "$unit" 2>/dev/null || true
+    timeout 30 systemctl stop "$unit" 2>/dev/null || true
     systemctl reset-failed "$unit" 2>/dev/null || true
   fi
   while readarray -t processes < <(host_processes "$unit") && ((${#processes[@]})); do
@@ -526,7 +536,7 @@ forget_machine() {
 
 cmd_up() {
   (($# >= 2)) || die "name a lab and its hosts, for example: $0 up deploy glance1=bookworm"
-  local name=$1 folder number host_folder started=$EPOCHREALTIME
+  local name=$1 files=$CHECKOUT/.lab/$1 folder number host_folder started=$EPOCHREALTIME
   shift
   folder=$(lab_folder "$name")
   check_specs "$@"
@@ -543,8 +553,8 @@ cmd_up() {
   take_down "$folder"
 
   mkdir -p "$folder"
-  echo "$name" >"$folder/name"
   echo "$CHECKOUT" >"$folder/checkout"
+  echo "$name" >"$folder/name"
   lock 9 "$MACHINE_LOCK" "it gives a network to a lab"
   reserve_network "$folder"
   number=$(lab_number "$folder")
@@ -552,9 +562,12 @@ cmd_up() {
   unlock 9 "$MACHINE_LOCK"
 
   lay_out_hosts "$folder" "$number" "$@"
-  ssh-keygen -q -t ed25519 -N '' -C "lab $name" -f "$folder/id_ed25519"
+  rm -rf "$files"
+  mkdir -p "$files"
+  ssh-keygen -q -t ed25519 -N '' -C "lab $name" -f "$files/id_ed25519"
+  cp "$files/id_ed25519.pub" "$folder/authorized_keys"
   each_in_parallel make_host "$folder"/glab*
-  write_controller_files "$folder" "$name"
+  write_controller_files "$folder" "$files"
   for host_folder in "$folder"/glab*; do start_host "$host_folder"; done
   each_in_parallel wait_for_host "$folder"/glab*
   canonical_specs "$@" >"$folder/ready"
@@ -616,9 +629,7 @@ lay_out_hosts() {
 
 # What the controller needs: for Ansible and testinfra the overlay inventory, for a person the ssh_config.
 write_controller_files() {
-  local folder=$1 files=$CHECKOUT/.lab/$2 host_folder host address
-  mkdir -p "$files"
-  install -m 0600 "$folder/id_ed25519" "$files/id_ed25519"
+  local folder=$1 files=$2 host_folder host address
   {
     echo "all:"
     echo "  hosts:"
@@ -751,8 +762,7 @@ host_state() {
 
 cmd_list() {
   local folder host_folder
-  for folder in "$STATE"/*/; do
-    folder=${folder%/}
+  for folder in $(all_lab_folders); do
     for host_folder in "$folder"/glab*; do
       [[ -s $host_folder/address ]] || continue
       printf '%-12s %-20s %-15s %-10s %-10s %s\n' "$(<"$folder/name")" "$(<"$host_folder/host")" \
@@ -768,7 +778,7 @@ all_lab_things() {
     if unit=$(grep -som1 -E 'glab[0-9]+-[0-9]+' "/proc/$pid/cgroup"); then echo "process $pid of $unit"; fi
   done
   find /sys/fs/cgroup -maxdepth 3 -type d -name 'glab[0-9]*-*' -printf 'cgroup %p\n' 2>/dev/null || true
-  awk '$5 ~ /\/glab[0-9]+-[0-9]+(\/|$)/ || $5 ~ "/bases/[^/]*[.]tmp" { print "mount " $5 }' /proc/self/mountinfo
+  awk '$5 ~ /\/glab[0-9]+-[0-9]+(\/|$)/ { print "mount " $5 }' /proc/self/mountinfo
   if command -v ip >/dev/null; then
     ip netns list | awk '/^glab[0-9]/ { print "network namespace " $1 }'
     ip -oneline link show | awk -F '[ @:]+' '$2 ~ /^glab[0-9]/ { print "link " $2 }'
@@ -779,7 +789,7 @@ all_lab_things() {
   fi
   find "$RESERVED" -mindepth 1 -printf 'file %p %l\n' 2>/dev/null || true
   find /run/systemd/nspawn -mindepth 1 -name 'glab[0-9]*' -printf 'folder %p\n' 2>/dev/null || true
-  find "$STATE" -mindepth 1 -maxdepth 1 -printf 'folder %p\n' 2>/dev/null || true
+  find "$STATE" -mindepth 1 -maxdepth 1 -name '*-????????' -printf 'folder %p\n' 2>/dev/null || true
   find "$CACHE/bases" -mindepth 1 -maxdepth 1 -name '*.tmp' -printf 'folder %p\n' 2>/dev/null || true
   find "$CHECKOUT/.lab" -mindepth 1 -maxdepth 1 -printf 'folder %p\n' 2>/dev/null || true
 }
@@ -819,8 +829,7 @@ cmd_leftovers() {
 cmd_clean() {
   local folder found=unchanged
   [[ $EUID == 0 ]] || die "taking labs down needs root."
-  for folder in "$STATE"/*/; do
-    folder=${folder%/}
+  for folder in $(all_lab_folders); do
     lock 8 "$(lab_lock "$folder")" "it works on a lab"
     take_down "$folder"
     unlock 8 "$(lab_lock "$folder")"
@@ -828,9 +837,9 @@ cmd_clean() {
   done
   ! grep -q "lowerdir=$CACHE/bases/" /proc/self/mountinfo ||
     die "a lab of another state folder stands on the bases in $CACHE: take it down first."
-  if [[ -e $CACHE/bases || -e $CACHE/logs ]]; then
+  if [[ -e $CACHE/bases ]]; then
     say "removing the bases in $CACHE"
-    rm -rf --one-file-system "$CACHE/bases" "$CACHE/logs"
+    rm -rf --one-file-system "$CACHE/bases"
     rmdir --ignore-fail-on-non-empty "$CACHE"
     found=changed
   fi

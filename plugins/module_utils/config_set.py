@@ -17,6 +17,7 @@ import json
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from typing import Any
 
 # Being put in place; in place, but the service has not answered with it yet; the service answered with it.
@@ -84,6 +85,13 @@ def _remove(path: str) -> None:
             raise
 
 
+def _clean(paths: Iterable[str]) -> None:
+    """Remove what was prepared beside *paths* but not put in place."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(_beside(path))
+
+
 def _prepare(item: dict[str, Any]) -> None:
     """Write a file or link beside its place; nothing that is in use changes."""
     temporary = _beside(item["path"])
@@ -129,37 +137,46 @@ def put(items: list[dict[str, Any]]) -> None:
             _prepare(item)
         for item in moved:
             os.replace(_beside(item["path"]), item["path"])
-        for item in reversed(items):
-            if item["kind"] == "absent":
-                _remove(item["path"])
+        # What lies in a directory before the directory.
+        for path in sorted((item["path"] for item in items if item["kind"] == "absent"), reverse=True):
+            _remove(path)
     except OSError as error:
-        for item in items:
-            with contextlib.suppress(OSError):
-                os.unlink(_beside(item["path"]))
-        raise ConfigSetError(f"{error.filename or 'a file of the set'} can't be written: {error.strerror}") from error
+        _clean(item["path"] for item in items)
+        # A failed renaming names both paths, and the operator knows only the second.
+        path = error.filename2 or error.filename or "a file of the set"
+        raise ConfigSetError(f"{path} can't be written: {error.strerror}") from error
 
 
 def load_record(path: str) -> dict[str, Any]:
     """Return the record of a set: ``state`` (None when there is none), ``paths`` of now, ``previous`` items."""
     try:
         with open(path, encoding="utf-8") as handle:
-            return json.load(handle)
+            record = json.load(handle)
+        return {key: record[key] for key in ("state", "paths", "previous")}
     except (FileNotFoundError, NotADirectoryError):
         return {"state": None, "paths": [], "previous": None}
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ConfigSetError(f"{path} is not a record of a configuration set: remove it, then run again") from error
+    except OSError as error:
+        raise ConfigSetError(f"{path} can't be read: {error.strerror}") from error
 
 
 def save_record(path: str, record: dict[str, Any]) -> None:
     """Replace the record of a set atomically; only root can read it, since it holds configuration."""
     folder = os.path.dirname(path)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=folder)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        json.dump(record, handle)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(temporary, path)
+    temporary = ""
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=folder)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            json.dump(record, handle)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise ConfigSetError(f"{path} can't be written: {error.strerror}") from error
 
 
 def compare(wanted: list[dict[str, Any]], record: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -174,6 +191,18 @@ def compare(wanted: list[dict[str, Any]], record: dict[str, Any]) -> tuple[list[
     return [found for found, _item in different], [item for _found, item in different]
 
 
+def undo(found: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
+    """Put back as *found* what became *changed*; what did not is left alone, since it may be what can't be written."""
+    back = []
+    for old, new in zip(found, changed):
+        item = {key: value for key, value in old.items() if key != "directory"}
+        if new["kind"] == "directory" and "directory" in old:
+            item = {"path": old["path"], "kind": "directory", **old["directory"]}
+        if not same(item, read_item(item["path"])):
+            back.append(item)
+    put(back)
+
+
 def swap(
     wanted: list[dict[str, Any]], different: tuple[list[dict[str, Any]], list[dict[str, Any]]], record_path: str
 ) -> None:
@@ -182,26 +211,34 @@ def swap(
     The set before is the last one that the service answered with: a set that never ran does not replace it.
     """
     found, changed = different
-    record = load_record(record_path)
-    kept = {item["path"]: item for item in (record["previous"] or []) if record["state"] != RUNNING}
+    before = load_record(record_path)
+    kept = {item["path"]: item for item in (before["previous"] or []) if before["state"] != RUNNING}
     for item in found:
         kept.setdefault(item["path"], item)
     paths = [item["path"] for item in wanted if item["kind"] in ("file", "link")]
-    before_anything = record["state"] is None
-    record = {"state": SWAPPING, "paths": paths, "previous": None if before_anything else list(kept.values())}
-    save_record(record_path, record)
+    never_ran = before["state"] != RUNNING and before["previous"] is None
+    record = {"state": SWAPPED, "paths": paths, "previous": None if never_ran else list(kept.values())}
+    # Until all is in place, what the new set drops is still there and must not be forgotten.
+    either = list(dict.fromkeys([*paths, *before["paths"]]))
+    save_record(record_path, {**record, "state": SWAPPING, "paths": either})
     try:
         put(changed)
     except ConfigSetError:
-        put(found)
+        undo(found, changed)
+        if before["state"] is None:
+            _remove(record_path)
+        else:
+            save_record(record_path, before)
         raise
-    save_record(record_path, {**record, "state": SWAPPED})
+    # A run that was killed may have left some of a set that is no longer wanted.
+    _clean(either)
+    save_record(record_path, record)
 
 
 def confirm(record_path: str) -> None:
-    """Note that the service answers with the set of now."""
+    """Note that the service answers with the set of now; half a set, left by a killed run, is none."""
     record = load_record(record_path)
-    if record["state"] not in (None, RUNNING):
+    if record["state"] == SWAPPED:
         save_record(record_path, {**record, "state": RUNNING})
 
 
@@ -213,8 +250,9 @@ def restore(record_path: str) -> bool:
     # Directories stay as they are: what the failed set added is empty, what it had before may hold data by now.
     previous = [item for item in record["previous"] if item["kind"] != "directory"]
     previous = [{k: v for k, v in item.items() if k != "directory"} for item in previous]
-    put([item for item in previous if not (item["kind"] == "absent" and os.path.isdir(item["path"]))])
+    put([item for item in previous if item["kind"] != "absent" or read_item(item["path"])["kind"] != "directory"])
     paths = [item["path"] for item in previous if item["kind"] in ("file", "link")]
+    _clean(record["paths"])
     untouched = [path for path in record["paths"] if path not in {item["path"] for item in previous}]
     save_record(record_path, {"state": SWAPPED, "paths": paths + untouched, "previous": record["previous"]})
     return True
@@ -224,4 +262,5 @@ def forget(record_path: str) -> None:
     """Remove the files and links of the set of now, and its record; directories stay, since they may hold data."""
     record = load_record(record_path)
     put([{"path": path, "kind": "absent"} for path in record["paths"]])
+    _clean(record["paths"])
     _remove(record_path)

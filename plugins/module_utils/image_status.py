@@ -76,7 +76,6 @@ def reason_of(status: int) -> str:
 def reachable(status: str) -> frozenset[str]:
     """Statuses that an image of this status can still come to, as the API shows them ("absent" for the hidden ones).
 
-    An image that the API no longer shows is not followed further: only an operator's restore brings it back.
     A status that TRANSITIONS does not know can come to anything.
     """
     if status not in TRANSITIONS:
@@ -86,8 +85,7 @@ def reachable(status: str) -> frozenset[str]:
     while todo:
         following = todo.pop()
         seen.add(following)
-        if following not in HIDDEN:
-            todo |= TRANSITIONS[following] - seen
+        todo |= TRANSITIONS[following] - seen
     return frozenset(ABSENT if one in HIDDEN else one for one in seen)
 
 

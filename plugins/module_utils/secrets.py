@@ -13,12 +13,16 @@ MASK = "********"
 # by a test on a deployed host.
 _SECRET_OPTION = re.compile(
     r"(passw(or)?d|secret|credential|hmac_keys|encryption_key|access_key|transport_url"
-    r"|connection(_string)?$|(^|_)token$|(^|_)auth_key$|swift_store_key$|^key$)",
+    r"|connection(_string)?$|(^|_)token(_id)?$|(^|_)auth_key$|swift_store_key$|^key$)",
     re.IGNORECASE,
 )
-_ASSIGNMENT = re.compile(r"^(?P<lead>\s*(?P<option>[\w.-]+)\s*[=:]\s*)(?P<value>\S.*)$")
-_USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)
-_INLINE = re.compile(r"(?P<name>\b\w*(?:passw(?:or)?d|secret|token)\w*\s*=\s*)[^\s&\"']+", re.IGNORECASE)
+_ASSIGNMENT = re.compile(r"^(?P<lead>[\s#;]*(?P<option>[\w.-]+)\s*[=:]\s*)(?P<value>.*)$")
+# Up to the last @: a transport_url names several hosts with a password each, and a password may hold / and @.
+_USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)\S*@", re.IGNORECASE)
+# As in password=x, password="x y" and {'password': 'x'}.
+_INLINE = re.compile(
+    r"(?P<name>\b\w*(?:passw(?:or)?d|secret|token)\w*(?:\s*=\s*|[\"']\s*:\s*))(?:\"[^\"]*\"|'[^']*'|\S+)", re.IGNORECASE
+)
 
 
 def is_secret_option(name: str) -> bool:
@@ -35,19 +39,23 @@ def _walk(text: str) -> list[tuple[str, str, str]]:
     """Split a file into lines of (key, visible part, secret part); the key is ``section/option``, "" elsewhere."""
     section, secret_key = "", ""
     lines = []
-    for line in text.splitlines():
+    # Not splitlines(): what else it takes for the end of a line may be in the middle of a secret.
+    for line in text.removesuffix("\n").split("\n") if text else []:
         stripped = line.strip()
         match = _ASSIGNMENT.match(line)
-        if stripped.startswith("[") and stripped.endswith("]"):
-            section, secret_key = stripped[1:-1], ""
         if secret_key and line[:1].isspace() and stripped:
             lines.append((secret_key, line[: len(line) - len(line.lstrip())], stripped))
-        elif match and not stripped.startswith(("#", ";")) and is_secret_option(match["option"]):
+            continue
+        if stripped.startswith("[") and stripped.endswith("]"):
+            section = stripped[1:-1]
+        secret_key = ""
+        if not match or not is_secret_option(match["option"]):
+            lines.append(("", mask_text(line), ""))
+        elif stripped.startswith(("#", ";")):
+            lines.append(("", f"{match['lead']}{MASK}" if match["value"] else line, ""))
+        else:
             secret_key = f"{section}/{match['option']}"
             lines.append((secret_key, match["lead"], match["value"]))
-        else:
-            secret_key = ""
-            lines.append(("", mask_text(line), ""))
     return lines
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import re
 import socket
 import subprocess
@@ -53,7 +54,9 @@ def systemctl(*arguments: str, timeout: float | None = 60) -> str:
 
 def properties(unit: str) -> dict[str, str]:
     """Return what systemd knows of *unit*: LoadState, ActiveState, SubState, UnitFileState, NRestarts, ..."""
-    names = "LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,NeedDaemonReload,MainPID,ActiveEnterTimestamp"
+    names = (
+        "LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,NeedDaemonReload,MainPID,ActiveEnterTimestamp"
+    )
     output = systemctl("show", f"--property={names}", unit)
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
@@ -66,12 +69,14 @@ def health(url: str) -> Health:
             return Health(True, False, f"{answer.status} {answer.reason}")
     except urllib.error.HTTPError as error:
         body = ""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, http.client.HTTPException):
             body = error.read(200).decode("utf-8", "replace")
         drained = error.code == 503 and "DISABLED BY FILE" in body
         return Health(drained, drained, f"{error.code} {error.reason}")
     except (OSError, socket.timeout) as error:
         return Health(False, False, str(getattr(error, "reason", error)))
+    except http.client.HTTPException as error:
+        return Health(False, False, f"no HTTP answer ({type(error).__name__})")
 
 
 def wait_until_healthy(unit: str, url: str, seconds: float) -> Health:

@@ -295,15 +295,17 @@ def validate(module: AnsibleModule) -> None:
         shutil.rmtree(staged)
 
 
-def validate_with_directories(module: AnsibleModule, found: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
+def validate_with_directories(
+    module: AnsibleModule, found: list[dict[str, Any]], changed: list[dict[str, Any]]
+) -> None:
     """Validate with the directories of the set in place, since programs look into them; undone on a refusal."""
     directories = [] if module.check_mode else [item for item in changed if item["kind"] == "directory"]
-    paths = {item["path"] for item in directories}
     try:
         config_set.put(directories)
         validate(module)
     except config_set.ConfigSetError:
-        config_set.put([item for item in reversed(found) if item["path"] in paths])
+        if directories:
+            config_set.undo(found, changed)
         raise
 
 
@@ -360,6 +362,11 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
+                "required_if": [
+                    ("kind", "file", ["content"]),
+                    ("kind", "staged", ["content"]),
+                    ("kind", "link", ["target"]),
+                ],
                 "options": {
                     "path": {"type": "str", "required": True},
                     "kind": {

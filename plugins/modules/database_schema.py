@@ -94,6 +94,9 @@ def run(module: AnsibleModule, *arguments: str) -> subprocess.CompletedProcess[s
     except subprocess.TimeoutExpired:
         module.fail_json(msg=f"'glance-manage db {arguments[0]}' did not end within {module.params['timeout']} s.")
         raise
+    except OSError as error:
+        module.fail_json(msg=f"{module.params['manage']} can't be run as {module.params['user']}: {error.strerror}.")
+        raise
 
 
 def fail(module: AnsibleModule, done: subprocess.CompletedProcess[str], verb: str) -> None:

@@ -74,6 +74,7 @@ missing_packages:
 import glob
 import ipaddress
 import os
+import re
 import socket
 from typing import Any
 
@@ -103,7 +104,12 @@ def listeners(table: str, port: int) -> list[tuple[str, str]]:
 def collide(one: str, other: str) -> bool:
     """Whether two sockets on the same port can't both listen, for the addresses *one* and *other*."""
     first, second = (ipaddress.ip_address(address) for address in (one, other))
-    return first == second or first.is_unspecified or second.is_unspecified
+    # ::ffff:127.0.0.1, as Java programs listen, is 127.0.0.1.
+    first, second = (getattr(address, "ipv4_mapped", None) or address for address in (first, second))
+    # :: takes all addresses of IPv4 too, 0.0.0.0 none of IPv6.
+    return first == second or any(
+        wide.is_unspecified and wide.version >= narrow.version for wide, narrow in ((first, second), (second, first))
+    )
 
 
 def holder(inode: str) -> tuple[str, str]:
@@ -148,10 +154,11 @@ def missing_packages(names: list[str]) -> list[str]:
     # One read of dpkg's status is far cheaper than a run of apt, and the apt task follows when something is missing.
     with open("/var/lib/dpkg/status", encoding="utf-8", errors="replace") as handle:
         paragraphs = handle.read().split("\n\n")
+    # "hold ok installed" is the status of a package that is kept at its version.
     installed = {
         paragraph.split("\n", 1)[0].removeprefix("Package: ")
         for paragraph in paragraphs
-        if "\nStatus: install ok installed" in paragraph
+        if re.search(r"^Status: \S+ ok installed$", paragraph, re.MULTILINE)
     }
     return [name for name in names if name not in installed]
 
@@ -185,7 +192,7 @@ def main() -> None:
     try:
         for listen in module.params["listen"]:
             problems += port_problems(module.params["service"], listen)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         problems.append(f"the address {listen['address']} can't be looked up on this host: {error}")
     if problems:
         module.fail_json(msg=f"{module.params['service']} can't be deployed here: {'; '.join(problems)}.")

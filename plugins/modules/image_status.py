@@ -47,7 +47,8 @@ options:
     elements: str
   names:
     description:
-      - Images to look at, by their exact name, of which the case counts.
+      - Images to look at, by their exact name, of which the case counts. A name with a comma must be in a YAML list,
+        since Ansible splits a single string at its commas.
       - All images of a name are reported, and with O(wait_for) all of them must get there. Hidden images count for a
         name only when no other image has it.
       - A name that no image has is reported once, with the status V(absent) and no id. With O(wait_for), the module

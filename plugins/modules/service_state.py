@@ -133,8 +133,11 @@ def restart(module: AnsibleModule) -> None:
 
 def go_back(module: AnsibleModule, record_path: str) -> tuple[bool, str]:
     """Bring the set before back and run the service with it; returns (brought back, sentence about it)."""
-    if not config_set.restore(record_path):
-        return False, "There is no configuration of before to go back to"
+    try:
+        if not config_set.restore(record_path):
+            return False, "There is no configuration of before to go back to"
+    except config_set.ConfigSetError as error:
+        return False, f"The configuration of before could not be brought back: {error}"
     try:
         restart(module)
         service.wait_until_healthy(
@@ -190,7 +193,12 @@ def main() -> None:
             restored=restored,
             journal=lines[-_JOURNAL_LINES:],
         )
-    config_set.confirm(record_path)
+    try:
+        config_set.confirm(record_path)
+    except config_set.ConfigSetError as error:
+        module.fail_json(
+            msg=f"{name} runs and answers, but that could not be noted: {error}.", restored=False, journal=[]
+        )
     module.exit_json(changed=changed, health=seen.found, drained=seen.drained)
 
 

@@ -12,16 +12,16 @@ def read(options: Mapping) -> None:
 
 
 try:
-    import glance.wsgi.api
+    # glance.wsgi.api does no more than this, and Debian's packages of 2025.1 lack it.
+    from glance.common import wsgi_app
     from oslo_config import cfg
 
+    application = wsgi_app.init_app()
     read(cfg.CONF)
 except Exception as error:
     # Glance's log wraps the traceback, each line of it behind a prefix of its own.
     print("load_application:", f"{type(error).__name__}: {error}".replace("\n", " "), flush=True)
     raise
-# What uWSGI serves.
-application = glance.wsgi.api.application
 if __name__ == "__main__":
     # Glance's own threads would keep the interpreter from ending.
     os._exit(0)

@@ -1,0 +1,412 @@
+"""What the tests of all scenarios share: playbooks, the API through SSH, and the service on its host."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+PLAYBOOK_SECONDS = 300
+MIB = 1 << 20
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a run that skipped a test or passed none: a host that is not there must not look like success."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus != pytest.ExitCode.OK or session.config.option.collectonly:
+        return
+    skipped, passed = (len(reporter.stats.get(outcome, [])) for outcome in ("skipped", "passed"))
+    if skipped or not passed:
+        reporter.write_line(f"\nEvery test should pass and none be skipped, found {passed} passed, {skipped} skipped.")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 30, every: float = 0.1) -> Any:
+    """Return the first true value of *condition*; an error of it counts as false until the *seconds* are over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found: Any = None
+        try:
+            if found := condition():
+                return found
+        except (OSError, RuntimeError, AssertionError, http.client.HTTPException) as error:
+            found = error
+        assert time.monotonic() < deadline, f"not within {seconds} s, last found: {found!r}"
+        time.sleep(every)
+
+
+# ----------------------------------------------------------------------------------------------------------- playbooks
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run of ansible-playbook ended: *recap* by host, *failures* as the sentences that an operator reads."""
+
+    rc: int
+    output: str
+
+    @property
+    def recap(self) -> dict[str, dict[str, int]]:
+        recap = self.output.rpartition("PLAY RECAP")[2]
+        lines = re.findall(r"^(\S+)\s+: (ok=.*)$", recap, re.MULTILINE)
+        return {host: {key: int(n) for key, n in re.findall(r"(\w+)=(\d+)", line)} for host, line in lines}
+
+    @property
+    def changed(self) -> int:
+        assert self.recap, self.output
+        return sum(counts["changed"] for counts in self.recap.values())
+
+    @property
+    def failures(self) -> str:
+        starts = [found.end() for found in re.finditer(r"^fatal: \[[^]]+\]: \w+! => ", self.output, re.MULTILINE)]
+        results = (json.JSONDecoder().raw_decode(self.output, start)[0] for start in starts)
+        return "\n".join(result.get("msg", str(result)) for result in results)
+
+
+def environment() -> dict[str, str]:
+    """Return an environment in which Ansible prints what `Run` can read."""
+    return {
+        **{key: value for key, value in os.environ.items() if key != "ANSIBLE_FORCE_COLOR"},
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+        "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".ansible/collections"),
+    }
+
+
+@contextlib.contextmanager
+def variables_file(variables: Mapping[str, Any] | None) -> Iterator[list[str]]:
+    """Give the options that pass *variables* by a file that only the caller can read."""
+    if not variables:
+        yield []
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as handle:
+        json.dump(variables, handle)
+        handle.flush()
+        yield ["-e", f"@{handle.name}"]
+
+
+def run_playbook(name: str, variables: Mapping[str, Any] | None = None, *options: str) -> Run:
+    with variables_file(variables) as extra:
+        command = ["ansible-playbook", str(PROJECT / "playbooks" / name), *extra, *options]
+        done = subprocess.run(
+            command,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PLAYBOOK_SECONDS,
+            check=False,
+        )
+    return Run(done.returncode, done.stdout)
+
+
+@pytest.fixture(scope="session")
+def playbook() -> Callable[..., Run]:
+    """Run a playbook on the hosts of the scenario: ``playbook(name, variables, *options)``."""
+    return run_playbook
+
+
+@pytest.fixture(scope="session")
+def killed_playbook() -> Callable[[str, Mapping[str, Any], str], None]:
+    """Run a playbook and kill it at the first line that holds *marker*."""
+
+    def run(name: str, variables: Mapping[str, Any], marker: str) -> None:
+        with (
+            variables_file(variables) as extra,
+            subprocess.Popen(
+                ["ansible-playbook", str(PROJECT / "playbooks" / name), *extra],
+                env={**environment(), "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ) as process,
+        ):
+            assert process.stdout
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if marker in line:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    return
+        pytest.fail(f"the run ended before {marker!r}:\n{''.join(lines)}")
+
+    return run
+
+
+@pytest.fixture
+def site(api: Api) -> Iterator[Callable[..., Run]]:
+    """Run site.yml; a run with variables is set back after the test, unless it changed nothing."""
+    # Requesting the API makes the set-back come before the removal of the test's images.
+    assert api
+    changed = []
+
+    def run(variables: Mapping[str, Any] | None = None, *options: str) -> Run:
+        done = run_playbook("site.yml", variables, *options)
+        if variables and "--check" not in options and (not done.recap or done.changed):
+            changed.append(variables)
+        elif not variables and done.rc == 0:
+            changed.clear()
+        return done
+
+    yield run
+    if changed:
+        done = run_playbook("site.yml")
+        assert done.rc == 0, done.output
+
+
+@pytest.fixture(scope="session")
+def module() -> Callable[..., dict[str, Any]]:
+    """Run a module of the collection on a host: ``module(host name, name, arguments)`` gives its result, always with ``failed``."""
+
+    def run(host: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        done = subprocess.run(
+            ["ansible", host, "-m", f"glanceops.image_service.{name}", "-a", json.dumps(arguments)],
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PLAYBOOK_SECONDS,
+            check=False,
+        )
+        lead, arrow, result = done.stdout.partition(" => ")
+        assert arrow, done.stdout + done.stderr
+        return {"failed": not lead.endswith("SUCCESS"), **json.JSONDecoder().raw_decode(result)[0]}
+
+    return run
+
+
+# ------------------------------------------------------------------------------------------------------------- the API
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Api:
+    """Image API on 127.0.0.1:9292 of a host, reached through SSH; knows the images that it made."""
+
+    ssh_config: Path
+    host: str
+    port: int = 0
+    made: list[str] = field(default_factory=list)
+    tunnel: subprocess.Popen[bytes] | None = None
+
+    def open(self) -> None:
+        """Open the tunnel, anew after a reboot of the host."""
+        self.close()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        forward = f"127.0.0.1:{self.port}:127.0.0.1:9292"
+        options = ["-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes"]
+        self.tunnel = subprocess.Popen(
+            ["ssh", "-F", str(self.ssh_config), *options, "-N", "-L", forward, self.host], stdin=subprocess.DEVNULL
+        )
+
+        def listens() -> bool:
+            assert self.tunnel
+            assert self.tunnel.poll() is None, "ssh ended"
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            return True
+
+        wait_until(listens)
+
+    def close(self) -> None:
+        if self.tunnel:
+            self.tunnel.terminate()
+            self.tunnel.wait(timeout=10)
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[http.client.HTTPConnection]:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
+            yield connection
+
+    def request(self, method: str, path: str, body: Any = None) -> Answer:
+        with self.connection() as connection:
+            content = None if body is None else json.dumps(body).encode()
+            connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.read())
+
+    def create(self, **properties: Any) -> str:
+        """Make the record of an image and return its id."""
+        answer = self.request("POST", "/v2/images", {"disk_format": "raw", "container_format": "bare", **properties})
+        assert answer.status == 201, answer
+        self.made.append(answer.json["id"])
+        return answer.json["id"]
+
+    def show(self, image: str) -> dict[str, Any]:
+        answer = self.request("GET", f"/v2/images/{image}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    def upload(self, image: str, blocks: Iterable[bytes], length: int | None = None) -> Answer:
+        """Upload *blocks*, each as one chunk, or with a Content-Length if *length* is given."""
+        coding = {"Transfer-Encoding": "chunked"} if length is None else {"Content-Length": str(length)}
+        headers = {"Content-Type": "application/octet-stream", **coding}
+        with self.connection() as connection:
+            # A server that refuses early closes before it has read everything, and its answer is what counts.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(
+                    "PUT", f"/v2/images/{image}/file", iter(blocks), headers, encode_chunked=length is None
+                )
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.read())
+
+    def download(self, image: str) -> str:
+        """Return the SHA-256 of the data of an image."""
+        digest = hashlib.sha256()
+        with self.connection() as connection:
+            connection.request("GET", f"/v2/images/{image}/file")
+            answer = connection.getresponse()
+            assert answer.status == 200, (answer.status, answer.read())
+            while block := answer.read(MIB):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def remove_made(self) -> None:
+        while self.made:
+            answer = self.request("DELETE", f"/v2/images/{self.made.pop()}")
+            assert answer.status in (204, 404), answer
+
+
+@pytest.fixture(scope="session")
+def lab() -> Path:
+    """Folder with what this machine needs to reach the hosts of the scenario."""
+    return PROJECT / ".lab" / os.environ["MOLECULE_SCENARIO_NAME"]
+
+
+@pytest.fixture(scope="module")
+def host_name(host: Any) -> str:
+    """Name of the host in the inventory."""
+    return host.ansible.get_variables()["inventory_hostname"]
+
+
+@pytest.fixture(scope="module")
+def tunnel(lab: Path, host_name: str) -> Iterator[Api]:
+    tunnel = Api(lab / "ssh_config", host_name)
+    try:
+        tunnel.open()
+        yield tunnel
+    finally:
+        tunnel.close()
+
+
+@pytest.fixture
+def api(tunnel: Api) -> Iterator[Api]:
+    """Give the API of the host; the images that a test made are removed after it."""
+    yield tunnel
+    tunnel.remove_made()
+
+
+@dataclass
+class Seen:
+    answers: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def poller(api: Api) -> Callable[[], contextlib.AbstractContextManager[Seen]]:
+    """Ask for the images every 0.1 s for as long as the context lasts."""
+
+    @contextlib.contextmanager
+    def poll() -> Iterator[Seen]:
+        seen, left = Seen(), threading.Event()
+
+        def ask() -> None:
+            while not left.wait(0.1):
+                try:
+                    answer = api.request("GET", "/v2/images?limit=1")
+                except (OSError, http.client.HTTPException) as error:
+                    seen.failures.append(repr(error))
+                else:
+                    seen.answers += 1
+                    if answer.status != 200:
+                        seen.failures.append(str(answer))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        try:
+            yield seen
+        finally:
+            left.set()
+            thread.join()
+
+    return poll
+
+
+# --------------------------------------------------------------------------------------------------------- the service
+
+
+@dataclass(frozen=True)
+class Service:
+    """Unit glance-api on its host."""
+
+    host: Any
+    unit: str = "glance-api.service"
+
+    def show(self, name: str) -> str:
+        return self.host.check_output("systemctl show --value --property=%s %s", name, self.unit)
+
+    @property
+    def main_pid(self) -> int:
+        return int(self.show("MainPID"))
+
+    def starts(self) -> int:
+        """Return how often systemd has told that the unit was started."""
+        started = "MESSAGE_ID=39f53479d3a045ac8e11786248231fbf"
+        return len(
+            self.host.check_output("journalctl --quiet --output=cat %s UNIT=%s", started, self.unit).splitlines()
+        )
+
+    def state(self) -> str:
+        """Return what a run that changes nothing leaves: the process, and all files with their owners and modes."""
+        command = """
+            systemctl show --property=MainPID,InvocationID,ActiveState {unit}
+            paths='/etc/glance /etc/systemd/system/{unit} /opt/glance/current /var/lib/glance'
+            find $paths ! -path '*.sqlite*' -printf '%%p %%y %%u %%g %%m %%l\\n' | sort
+            find /etc/glance /etc/systemd/system/{unit} -type f -exec sha256sum '{{}}' + | sort
+            ls /opt/glance
+        """
+        return self.host.check_output(command.format(unit=self.unit).replace("%%", "%"))
+
+
+@pytest.fixture
+def service(host: Any) -> Service:
+    return Service(host)
+
+
+@pytest.fixture(name="wait_until", scope="session")
+def wait_until_fixture() -> Callable[..., Any]:
+    """Wait for a condition: ``wait_until(condition, seconds)`` returns its first true value."""
+    return wait_until

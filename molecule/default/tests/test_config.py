@@ -1,0 +1,184 @@
+"""What becomes of a changed configuration: refused, rolled back, in force, or never restarted for nothing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+
+import pytest
+
+testinfra_hosts = ["ansible://glance_api"]
+
+REFUSALS = {
+    "misspelt option": ({"glance_api_config": {"DEFAULT": {"debgu": True}}}, "debgu"),
+    "misspelt option of a store": ({"glance_api_config": {"file": {"filesystem_store_datdir": "/srv"}}}, "datdir"),
+    "wrong value": ({"glance_api_config": {"DEFAULT": {"delayed_delete": "maybe"}}}, "maybe"),
+    "unknown paste flavor": ({"glance_api_config": {"paste_deploy": {"flavor": "vanilla"}}}, "vanilla"),
+    "unknown option of uWSGI": ({"glance_api_uwsgi": {"no-such-option": True}}, "no-such-option"),
+    "port in use": ({"glance_api_port": 22}, "sshd"),
+    "unknown release": ({"glance_release": "1999.1"}, "1999.1"),
+    "default store that is not there": ({"glance_default_store": "attic"}, "attic"),
+    "network without authentication": (
+        {"glance_api_bind_address": "0.0.0.0"},
+        "glance_api_allow_unauthenticated_network",
+    ),
+}
+
+
+@pytest.mark.parametrize(("variables", "named"), REFUSALS.values(), ids=REFUSALS)
+def test_refusal_names_the_fault_and_leaves_the_service_alone(site, service, poller, variables, named):
+    before = service.state()
+    with poller() as seen:
+        run = site(variables)
+    assert run.rc != 0
+    assert named in run.failures, run.output
+    assert run.changed == 0
+    assert service.state() == before
+    assert seen.answers
+    assert not seen.failures
+
+
+def test_configuration_that_cannot_run_is_rolled_back(site, service, api):
+    before, starts = service.state(), service.starts()
+    process = service.main_pid
+    run = site({"glance_api_unit": {"Service": {"ReadWritePaths": "/nonexistent"}}})
+    assert run.rc != 0
+    assert "configuration of before is back" in run.failures, run.output
+    assert api.request("GET", "/v2/images").status == 200
+    assert service.main_pid not in (0, process)
+    assert service.starts() == starts + 1
+    assert files(service.state()) == files(before)
+    again = site()
+    assert again.rc == 0, again.output
+    assert again.changed == 0, again.output
+
+
+def files(state):
+    """Return the part of a state that says nothing about the process, nor about the record of the set before."""
+    return [
+        line
+        for line in state.splitlines()
+        if not line.startswith(("MainPID=", "InvocationID=")) and ".sets" not in line
+    ]
+
+
+def test_changed_option_is_in_force_after_one_restart_and_unchanged_one_needs_none(site, service, api):
+    for number in range(4):
+        api.create(name=f"glanceops-listed-{number}")
+    limited, starts = {"glance_api_config": {"DEFAULT": {"limit_param_default": 3}}}, service.starts()
+    assert len(api.request("GET", "/v2/images").json["images"]) >= 4
+
+    run = site(limited)
+    assert run.rc == 0, run.output
+    assert run.changed > 0
+    assert service.starts() == starts + 1
+    assert len(api.request("GET", "/v2/images").json["images"]) == 3
+
+    run = site(limited)
+    assert run.rc == 0, run.output
+    assert run.changed == 0, run.output
+    assert service.starts() == starts + 1
+
+    run = site()
+    assert run.rc == 0, run.output
+    assert service.starts() == starts + 2
+    assert len(api.request("GET", "/v2/images").json["images"]) >= 4
+
+
+def test_run_that_was_killed_before_the_restart_is_made_good_by_the_next(site, killed_playbook, service, api):
+    for number in range(4):
+        api.create(name=f"glanceops-listed-{number}")
+    limited, starts = {"glance_api_config": {"DEFAULT": {"limit_param_default": 2}}}, service.starts()
+    killed_playbook("site.yml", limited, "Bring the database")
+    # The file says so already, the service does not know it yet.
+    assert service.host.file("/etc/glance/glance-api.conf").contains("^limit_param_default = 2$")
+    assert service.starts() == starts
+    assert len(api.request("GET", "/v2/images").json["images"]) >= 4
+
+    run = site(limited)
+    assert run.rc == 0, run.output
+    assert run.changed > 0
+    assert service.starts() == starts + 1
+    assert len(api.request("GET", "/v2/images").json["images"]) == 2
+
+    run = site(limited)
+    assert run.changed == 0, run.output
+    assert service.starts() == starts + 1
+
+
+def secret_values():
+    return {
+        "metadata_encryption_key": secrets.token_hex(16),
+        "password": secrets.token_hex(12),
+        "transport_url": secrets.token_hex(12),
+    }
+
+
+def with_secrets(values):
+    return {
+        "glance_config": {
+            "DEFAULT": {
+                "metadata_encryption_key": values["metadata_encryption_key"],
+                "transport_url": f"rabbit://glance:{values['transport_url']}@127.0.0.1:5672/",
+            },
+            "keystone_authtoken": {"password": values["password"]},
+        }
+    }
+
+
+def test_secrets_reach_the_host_and_show_nowhere(site, host):
+    old, new = secret_values(), secret_values()
+    config = host.file("/etc/glance/glance-api.conf")
+
+    first = site(with_secrets(old), "--diff", "-vvv")
+    assert first.rc == 0, first.output
+    assert all(value in config.content_string for value in old.values())
+    assert "metadata_encryption_key" in first.output
+    assert not [name for name, value in old.items() if value in first.output]
+
+    second = site(with_secrets(new), "--diff", "-vvv")
+    assert second.rc == 0, second.output
+    assert all(value in config.content_string for value in new.values())
+    assert second.output.count("(changed)") >= 3
+    assert not [name for name, value in {**old, **new}.items() if value in second.output]
+    assert not [name for name, value in old.items() if value in second.output]
+
+    # The set before is kept, and for root alone.
+    record = host.file("/etc/glance/.sets/glance-api.json")
+    previous = json.loads(record.content_string)["previous"]
+    assert previous
+    assert (record.user, record.mode & 0o077) == ("root", 0)
+    assert host.run("runuser -u glance -- cat %s", record.path).rc != 0
+    journal = host.check_output("journalctl --quiet --output=cat")
+    assert not [name for name, value in [*old.items(), *new.items()] if value in journal]
+
+
+def test_check_mode_tells_a_change_and_makes_none(site, service):
+    before = service.state()
+    run = site(None, "--check", "--diff")
+    assert run.rc == 0, run.output
+    assert run.changed == 0, run.output
+    run = site({"glance_api_config": {"DEFAULT": {"limit_param_default": 5}}}, "--check", "--diff")
+    assert run.rc == 0, run.output
+    assert run.changed > 0
+    assert "+limit_param_default = 5" in run.output
+    assert service.state() == before
+
+
+def test_network_without_authentication_can_be_allowed(site, host):
+    address = host.ansible.get_variables()["ansible_host"]
+
+    def status():
+        connection = http.client.HTTPConnection(address, 9292, timeout=10)
+        connection.request("GET", "/healthcheck")
+        return connection.getresponse().status
+
+    with pytest.raises(ConnectionRefusedError):
+        status()
+    run = site({"glance_api_bind_address": address, "glance_api_allow_unauthenticated_network": True})
+    assert run.rc == 0, run.output
+    assert status() == 200
+    assert site().rc == 0
+    with pytest.raises(ConnectionRefusedError):
+        status()

@@ -1,0 +1,86 @@
+"""What an operator does with a deployed service."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+testinfra_hosts = ["ansible://glance_api"]
+
+
+def test_run_without_a_change_is_short_and_changes_nothing(site, service, host_name):
+    before = service.state()
+    run = site(None, "-vvv")
+    assert run.rc == 0, run.output
+    assert run.changed == 0, run.output
+    assert sum(counts["ok"] + counts["skipped"] for counts in run.recap.values()) <= 20
+    assert host_name in run.recap
+    assert 0 < run.output.count("Using module file") <= 12
+    assert service.state() == before
+
+
+def test_stopped_service_is_started_by_the_next_run(site, host, service, api):
+    starts = service.starts()
+    host.check_output("systemctl stop glance-api")
+    run = site()
+    assert run.rc == 0, run.output
+    assert run.changed == 1
+    assert service.starts() == starts + 1
+    assert api.request("GET", "/v2/images").status == 200
+
+
+def test_sample_image_is_uploaded_once(playbook, api):
+    def samples():
+        return api.request("GET", "/v2/images?name=sample").json["images"]
+
+    assert not samples()
+    first = playbook("sample_image.yml")
+    try:
+        assert first.rc == 0, first.output
+        assert first.changed > 0
+        assert [image["status"] for image in samples()] == ["active"]
+        second = playbook("sample_image.yml")
+        assert second.rc == 0, second.output
+        assert second.changed == 0, second.output
+        assert len(samples()) == 1
+    finally:
+        api.made += [image["id"] for image in samples()]
+
+
+def test_status_shows_release_health_and_images(playbook, api, host_name, service):
+    image = api.create()
+    assert api.upload(image, [b"data"]).status == 204
+    total, before = len(api.request("GET", "/v2/images").json["images"]), service.state()
+    run = playbook("status.yml")
+    assert run.rc == 0, run.output
+    assert run.changed == 0
+    assert re.search(rf"\b{host_name}\s+2026\.2\s+active\s+200 OK\s+{total} \(", run.output), run.output
+    assert service.state() == before
+
+
+def test_status_of_a_stopped_service_fails_and_says_so(playbook, site, host, host_name):
+    host.check_output("systemctl stop glance-api")
+    try:
+        run = playbook("status.yml")
+    finally:
+        assert site().rc == 0
+    assert run.rc != 0
+    assert re.search(rf"\b{host_name}\s+2026\.2\s+inactive\s", run.output), run.output
+    assert host_name in run.failures
+
+
+def test_reboot_brings_the_api_back_with_its_images(api, host, service, wait_until):
+    data = b"from before the reboot"
+    image = api.create()
+    assert api.upload(image, [data]).status == 204
+
+    def boot():
+        return host.check_output("systemctl show --value --property=UserspaceTimestampMonotonic")
+
+    before = boot()
+    host.run("systemctl reboot")
+    wait_until(lambda: boot() != before, 120)
+    wait_until(lambda: service.show("ActiveState") == "active", 60)
+    api.open()
+    assert wait_until(lambda: api.show(image), 60)["status"] == "active"
+    assert api.download(image) == hashlib.sha256(data).hexdigest()

@@ -1,0 +1,69 @@
+"""Taking the service down; the last of the tests, in the order in which they stand here."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+testinfra_hosts = ["ansible://glance_api"]
+
+GONE = ["/opt/glance", "/etc/glance", "/etc/systemd/system/glance-api.service"]
+
+
+@pytest.fixture
+def deployed_again(playbook):
+    """Leave a deployed host, whatever becomes of the test."""
+    yield
+    run = playbook("site.yml")
+    assert run.rc == 0, run.output
+
+
+def test_teardown_in_check_mode_changes_nothing(playbook, service):
+    before = service.state()
+    run = playbook("teardown.yml", None, "--check")
+    assert run.rc == 0, run.output
+    assert run.changed > 0
+    assert service.state() == before
+
+
+@pytest.mark.usefixtures("deployed_again")
+def test_teardown_keeps_images_for_the_next_deployment(playbook, api, host):
+    data = b"from before the teardown" * 1000
+    image = api.create(name="glanceops-kept")
+    assert api.upload(image, [data]).status == 204
+
+    run = playbook("teardown.yml")
+    assert run.rc == 0, run.output
+    assert not [path for path in GONE if host.file(path).exists]
+    assert host.run("systemctl cat glance-api").rc != 0
+    assert host.run("pgrep -u glance").rc == 1
+    assert host.file(f"/var/lib/glance/images/{image}").size == len(data)
+    assert host.file("/var/lib/glance/database/glance.sqlite").size
+    run = playbook("teardown.yml")
+    assert run.rc == 0, run.output
+    assert run.changed == 0, run.output
+
+    run = playbook("site.yml")
+    assert run.rc == 0, run.output
+    assert api.show(image)["status"] == "active"
+    assert api.download(image) == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.usefixtures("deployed_again")
+def test_teardown_removes_data_and_user_if_told_so(playbook, api, host):
+    image = api.create(name="glanceops-removed")
+    assert api.upload(image, [b"data"]).status == 204
+    run = playbook("teardown.yml", {"glance_teardown_data": True})
+    assert run.rc == 0, run.output
+    assert not [path for path in [*GONE, "/var/lib/glance"] if host.file(path).exists]
+    assert not host.user("glance").exists
+    assert not host.group("glance").exists
+    api.made.clear()
+
+    run = playbook("site.yml")
+    assert run.rc == 0, run.output
+    assert api.request("GET", "/v2/images").json["images"] == []
+    run = playbook("site.yml")
+    assert run.rc == 0, run.output
+    assert run.changed == 0, run.output

@@ -1,0 +1,78 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold a host's variables against the argument specs of roles, on the control machine."""
+
+from __future__ import annotations
+
+import difflib
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+COLLECTION = "glanceops.image_service"
+# Set by the roles themselves, never by an operator.
+INTERNAL = "glance_common_"
+# Read by the playbooks that make throw-away hosts for tests.
+LAB = "glance_lab_"
+
+
+def operator_options(specs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the options of all entry points of *specs* (contents of C(argument_specs.yml)) that an operator sets."""
+    found: dict[str, dict[str, Any]] = {}
+    for spec in specs:
+        for entry_point in spec["argument_specs"].values():
+            for name, option in (entry_point.get("options") or {}).items():
+                if not name.startswith(INTERNAL):
+                    found[name] = {key: value for key, value in option.items() if key != "description"}
+    return found
+
+
+def unknown(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return a sentence for each of *names* that looks like a variable of this collection and is none."""
+    known = sorted(known)
+    sentences = []
+    for name in sorted(names):
+        if not name.startswith("glance_") or name.startswith((INTERNAL, LAB)) or name in known:
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f": did you mean {near[0]}?" if near else ""
+        sentences.append(f"{name} is not a variable of {COLLECTION}{hint}")
+    return sentences
+
+
+class ActionModule(ActionBase):
+    """Action plugin; nothing of it runs on the host."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def _specs(self) -> list[Mapping[str, Any]]:
+        roles = pathlib.Path(__file__).parents[2] / "roles"
+        return [self._loader.load_from_file(str(path)) for path in sorted(roles.glob("*/meta/argument_specs.yml"))]
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return a result that fails with one sentence for each wrong variable."""
+        result = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        options = operator_options(self._specs())
+        problems = unknown(task_vars, options)
+        given = {}
+        for name in options.keys() & task_vars.keys():
+            try:
+                given[name] = self._templar.template(task_vars[name])
+            except AnsibleError as error:
+                problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
+        checked = ArgumentSpecValidator(
+            {name: {**option, "required": False} for name, option in options.items()}
+        ).validate(given)
+        problems += checked.error_messages
+        result.update(changed=False)
+        if problems:
+            host = task_vars.get("inventory_hostname", "")
+            result.update(failed=True, msg=f"{host}: {'; '.join(problems)}.")
+        return result

@@ -1,0 +1,37 @@
+#!/usr/bin/python
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: check_variables
+short_description: Refuse wrong variables before anything is changed
+version_added: "0.1.0"
+author:
+  - glanceops contributors (@glanceops)
+description:
+  - Holds every variable of the host against the argument specs of all roles of this collection, on the control machine,
+    without touching the host, and fails with one sentence for each that is wrong.
+  - A variable that begins with C(glance_) and that no role knows is wrong too, since it is most likely misspelt.
+options: {}
+extends_documentation_fragment:
+  - glanceops.image_service.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+notes:
+  - An action plugin; it has no part that runs on the host.
+"""
+
+EXAMPLES = r"""
+- name: Refuse wrong variables
+  glanceops.image_service.check_variables:
+"""
+
+RETURN = r"""
+"""
