@@ -92,6 +92,19 @@ molecule: .venv/.complete ## run the scenario default on a real host
 	@$(LAB) install >/dev/null
 	molecule test --scenario-name default
 
+.PHONY: molecule-releases
+molecule-releases: .venv/.complete ## run the scenario releases: every release, Debian 12 and 13, wheels and packages
+	@$(call say,'Scenario releases')
+	@$(LAB) install >/dev/null
+	molecule test --scenario-name releases
+
+.PHONY: test-all
+test-all: test molecule-releases ## run every test there is
+
+.PHONY: benchmark
+benchmark: .venv/.complete ## measure a deployment on throw-away hosts
+	@python benchmarks/deploy.py
+
 .PHONY: lock
 lock: .venv/.complete ## pin the tools of pyproject.toml anew in requirements-dev.txt
 	uv pip compile --quiet --python-version 3.11 --group dev --no-header --output-file requirements-dev.txt

@@ -24,7 +24,9 @@ from ansible_test._internal.python_requirements import get_venv_packages
 print(get_venv_packages(types.SimpleNamespace(version=sys.argv[1]))["pip"])
 PYTHON
 )
+wheels=${tree%/ansible_collections/*}/wheels
+python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$wheels" "pip==$pip"
 mkdir -p ~/.ansible/test/cache
-cp tests/get_pip.py ~/.ansible/test/cache/get_pip_"${pip//./_}".py
+sed "s|@wheels@|$wheels|" tests/get_pip.py >~/.ansible/test/cache/get_pip_"${pip//./_}".py
 
 exec ansible-test sanity --color no --python "$python" "$@"

@@ -48,7 +48,8 @@ def systemctl(*arguments: str, timeout: float | None = 60) -> str:
         raise ServiceError(f"'{' '.join(command)}' did not end within {timeout:.0f} s") from error
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip().splitlines()
-        raise ServiceError(f"'{' '.join(command)}' failed: {words[0] if words else f'exit code {done.returncode}'}")
+        reason = words[0].rstrip(".") if words else f"exit code {done.returncode}"
+        raise ServiceError(f"'{' '.join(command)}' failed: {reason}")
     return done.stdout
 
 

@@ -292,9 +292,15 @@ def play(tmp_path, wheelhouse):
             write]}]  # fmt: skip
         (tmp_path / "ansible.cfg").touch()
         (tmp_path / "play.yml").write_text(json.dumps(book))
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
-                       "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"), "ANSIBLE_REMOTE_TEMP": str(tmp_path / "far"),
-                       "LC_ALL": "C.UTF-8"}  # fmt: skip
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
+            "ANSIBLE_REMOTE_TEMP": str(tmp_path / "far"),
+            "LC_ALL": "C.UTF-8",
+            "PIP_RETRIES": "1",
+        }
         command = [sys.executable, "-m", "ansible", "playbook", *options, str(tmp_path / "play.yml")]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

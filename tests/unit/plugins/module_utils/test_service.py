@@ -1,0 +1,221 @@
+import contextlib
+import http.server
+import socket
+import threading
+
+import pytest
+from ansible_collections.glanceops.image_service.plugins.module_utils import service as s
+
+
+@contextlib.contextmanager
+def server(status, body=b"", before=lambda: None):
+    """An HTTP server on loopback that gives one answer; what it was asked is in its list `asked`."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append(self.path)
+            before()
+            with contextlib.suppress(ConnectionError):
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.asked = []
+        running.url = f"http://127.0.0.1:{running.server_port}/healthcheck"
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, b"OK", (True, False, "200 OK")),
+        (503, b"DISABLED BY FILE", (True, True, "503 Service Unavailable")),
+        (503, b"<html>DISABLED BY FILE</html>", (True, True, "503 Service Unavailable")),
+        (503, b"", (False, False, "503 Service Unavailable")),
+        (503, b"DISABLED BY PORT", (False, False, "503 Service Unavailable")),
+        (500, b"DISABLED BY FILE", (False, False, "500 Internal Server Error")),
+        (404, b"", (False, False, "404 Not Found")),
+    ],
+)
+def test_health(status, body, expected):
+    with server(status, body) as running:
+        assert s.health(running.url) == expected
+        assert running.asked == ["/healthcheck"]
+
+
+def test_health_of_a_port_where_nothing_listens():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert s.health(f"http://127.0.0.1:{port}/") == (False, False, "[Errno 111] Connection refused")
+
+
+def test_health_of_a_server_that_is_too_slow(monkeypatch):
+    monkeypatch.setattr(s, "_REQUEST_SECONDS", 0.1)
+    asked_on = threading.Event()
+    with server(200, before=asked_on.wait) as running:
+        assert s.health(running.url) == (False, False, "timed out")
+        asked_on.set()
+
+
+@pytest.mark.parametrize("words", [b"220 mail.example.com ESMTP\r\n", b"HTTP/1.1 banana\r\n\r\n", b""])
+def test_health_of_a_port_that_does_not_speak_http(words):
+    def answer():
+        with contextlib.closing(listening.accept()[0]) as client:
+            client.recv(4096)
+            client.sendall(words)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        seen = s.health(f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        thread.join()
+    assert (seen.answers, seen.drained) == (False, False)
+    assert seen.found
+
+
+def test_health_does_not_ask_a_proxy(monkeypatch):
+    with server(500) as proxy, server(200) as running:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert s.health(running.url).answers
+        assert proxy.asked == []
+
+
+OSLO = "2026-11-21 22:32:22.268 1390 ERROR glance "
+VALUE = "oslo_config.cfg.ConfigFileValueError: Value for option bind_port from LocationInfo is not valid: 70000"
+TRACEBACK = f"""\
+Traceback (most recent call last):
+  File "/opt/glance/current/bin/glance-api", line 8, in <module>
+    sys.exit(main())
+  File "/opt/glance/current/lib/python3.11/site-packages/glance/cmd/api.py", line 90, in main
+    fail(e)
+ValueError: invalid literal for int() with base 10: 'x'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/opt/glance/current/lib/python3.11/site-packages/oslo_config/cfg.py", line 2262, in __getattr__
+    raise ConfigFileValueError(
+{VALUE}
+glance-api.service: Main process exited, code=exited, status=1/FAILURE
+glance-api.service: Failed with result 'exit-code'."""
+NOISE = (
+    "2026-11-21 22:32:21.100 1390 ERROR stevedore.extension [-] Could not load 'cinder': No module named 'os_brick': "
+    "ModuleNotFoundError: No module named 'os_brick'"
+)
+UWSGI = """\
+*** Starting uWSGI 2.0.30 (64bit) on [Sat Nov 21 22:32:20 2026] ***
+[uWSGI] getting INI configuration from /etc/glance/glance-uwsgi.ini
+[strict-mode] unknown config directive: no-such"""
+
+
+@pytest.mark.parametrize(
+    ("journal", "expected"),
+    [
+        ("", ""),
+        ("Started glance-api.service - OpenStack Image service API.", ""),
+        ("glance-api.service: Failed with result 'exit-code'.", ""),
+        (TRACEBACK, VALUE),
+        ("\n".join(OSLO + line for line in TRACEBACK.splitlines()[:-2]), VALUE),
+        (f"{TRACEBACK}\n{NOISE}", VALUE),
+        (f"{NOISE}\n{NOISE}", ""),
+        (f"{NOISE}\n{UWSGI}", "[strict-mode] unknown config directive: no-such"),
+        (
+            "glance-api.service: Failed to set up mount namespacing: /x: No such file or directory\n"
+            "glance-api.service: Failed at step NAMESPACE spawning /opt/glance/current/bin/uwsgi: No such file\n"
+            "glance-api.service: Failed with result 'exit-code'.",
+            "Failed to set up mount namespacing: /x: No such file or directory",
+        ),
+        # What a traceback says goes before what systemd or uWSGI says of its end.
+        (f"{TRACEBACK}\nglance-api.service: Failed to kill control group: Invalid argument\n!!! no app !!!", VALUE),
+        ("OSError: [Errno 98] Address already in use\nstarting", "OSError: [Errno 98] Address already in use"),
+        ("glance.common.exception.WorkerCreationFailure: Server failed", None),
+        (f"{OSLO}[None req-1 - - - - - -] Unable to bind to 127.0.0.1:9292", None),
+        ("first error\nlast fatal word\nbye", "last fatal word"),
+        ("!!! no internal routing support, rebuild with pcre support !!!", None),
+        ("*** no errors ***\nterrors of infatality", ""),
+    ],
+)
+def test_reason_in(journal, expected):
+    assert s.reason_in(journal.splitlines()) == (journal if expected is None else expected)
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Put a shell script in place of a program; it and the tests share its folder."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def make(name, script):
+        (tmp_path / name).write_text(f"#!/bin/sh\ncd {tmp_path}\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("echo Unit not found. >&2; echo more >&2; exit 5", "'systemctl restart x' failed: Unit not found"),
+        ("echo only on stdout; exit 1", "'systemctl restart x' failed: only on stdout"),
+        ("exit 4", "'systemctl restart x' failed: exit code 4"),
+        ("exec sleep 30", "'systemctl restart x' did not end within 0 s"),
+    ],
+)
+def test_systemctl_fails_with_systemds_words(program, script, expected):
+    program("systemctl", script)
+    with pytest.raises(s.ServiceError) as refused:
+        s.systemctl("restart", "x", timeout=0.2 if "sleep" in script else 10)
+    assert str(refused.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("ActiveState=failed\nNRestarts=0\nResult=exit-code", r"^it ended while starting \(exit-code\)$"),
+        ("ActiveState=activating\nNRestarts=1\nResult=success", r"^it ended while starting \(success\)$"),
+        (
+            "ActiveState=active\nNRestarts=0\nResult=success",
+            r"^GET http://127\S+ should answer 200 within 0 s, found: 500 Inter",
+        ),
+    ],
+)
+def test_waiting_ends_at_once_when_the_unit_failed_or_after_the_time(program, state, expected):
+    program("systemctl", f"echo '{state}'")
+    timeout = 0 if "ActiveState=active\n" in state else 600
+    with server(500) as running, pytest.raises(s.ServiceError, match=expected):
+        s.wait_until_healthy("x.service", running.url, timeout)
+
+
+def test_waiting_lasts_until_the_service_answers(program, monkeypatch):
+    program("systemctl", "echo 'ActiveState=activating\nNRestarts=0\nResult=success'")
+    monkeypatch.setattr(s, "_POLL_SECONDS", 0)
+    answers = iter([s.Health(False, False, "refused")] * 3 + [s.Health(True, False, "200 OK")])
+    monkeypatch.setattr(s, "health", lambda _url: next(answers))
+    assert s.wait_until_healthy("x.service", "http://127.0.0.1/", 600).found == "200 OK"
+
+
+def test_the_journal_is_read_from_its_cursor_and_masked(program):
+    program(
+        "journalctl",
+        """case "$*" in
+        *--show-cursor*) echo last line; echo '-- cursor: s=1;i=2' ;;
+        *"-u x.service"*"--after-cursor=s=1;i=2"*) echo 'connecting to mysql://u:hunter2@db'; echo; echo end ;;
+        esac""",
+    )
+    assert s.journal("x.service", s.journal_cursor()) == ["connecting to mysql://********@db", "end"]
+
+
+def test_an_empty_journal_has_no_cursor(program):
+    program("journalctl", "exit 1")
+    assert s.journal_cursor() == ""
+    assert s.journal("x.service") == []

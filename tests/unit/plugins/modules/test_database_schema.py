@@ -1,0 +1,97 @@
+import getpass
+import json
+import os
+
+import pytest
+
+# Running a command as a user, even the same one, needs the right to drop groups.
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs commands as a user")
+
+
+@pytest.fixture
+def database(tmp_path, run_module):
+    """Run the module against a glance-manage that ends as told and notes how it was called."""
+
+    def run(check=0, sync=0, output="", check_mode=False, **options):
+        manage = tmp_path / "glance-manage"
+        manage.write_text(
+            f'#!/bin/sh\ncd {tmp_path}\necho "$*" >> calls\nenv > environment\numask > umask\n'
+            f'cat output\ncase "$*" in *check) exit {check} ;; *) exit {sync} ;; esac\n'
+        )
+        manage.chmod(0o755)
+        (tmp_path / "output").write_text(output)
+        (tmp_path / "conf").touch()
+        (tmp_path / "calls").write_text("")
+        options = {
+            "manage": str(manage),
+            "config_file": str(tmp_path / "conf"),
+            "user": getpass.getuser(),
+            **options,
+        }
+        result = run_module("database_schema", check_mode, **options)
+        calls = [line.split(" db ")[1] for line in (tmp_path / "calls").read_text().splitlines()]
+        return result, calls
+
+    return run
+
+
+@pytest.mark.parametrize(("code", "needed"), [(0, "nothing"), (3, "expand"), (4, "migrate"), (5, "contract")])
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_syncs_only_what_the_check_asks_for(database, code, needed, check_mode):
+    result, calls = database(check=code, check_mode=check_mode)
+    assert (result["needed"], result["changed"]) == (needed, needed != "nothing")
+    assert calls == ["check"] + (["sync"] if code and not check_mode else [])
+
+
+@pytest.mark.parametrize("code", [1, 2, 6, 127])
+def test_a_check_that_fails_is_not_followed_by_a_sync(database, code):
+    result, calls = database(check=code, output="first\nCRITICAL: no such host\n\n")
+    assert result["msg"] == (
+        f"'glance-manage db check' should end well, found exit code {code}: CRITICAL: no such host"
+    )
+    assert result["output"] == ["first", "CRITICAL: no such host"]
+    assert calls == ["check"]
+
+
+@pytest.mark.parametrize(
+    ("output", "last"),
+    [
+        ("", "no output"),
+        (
+            "Access denied for mysql+pymysql://glance:hunter2@db/glance\n",
+            "Access denied for mysql+pymysql://********@db/glance",
+        ),
+        ("password=hunter2\nbye\n", "bye"),
+        ("".join(f"{number}\n" for number in range(40)), "39"),
+    ],
+)
+def test_a_sync_that_fails_gives_its_last_line_without_secrets(database, output, last):
+    result, calls = database(check=3, sync=1, output=output)
+    assert result["msg"] == f"'glance-manage db sync' should end well, found exit code 1: {last}"
+    assert len(result["output"]) <= 15
+    assert "hunter2" not in json.dumps(result)
+    assert calls == ["check", "sync"]
+
+
+@pytest.mark.parametrize("missing", ["manage", "config_file", "sqlite_file"])
+def test_what_an_earlier_task_makes_is_a_change_in_check_mode(database, tmp_path, missing):
+    result, calls = database(check=1, check_mode=True, **{missing: str(tmp_path / "none")})
+    assert (result["changed"], result["needed"], calls) == (True, "everything", [])
+
+
+def test_a_missing_program_gives_a_sentence(database, tmp_path):
+    path = str(tmp_path / "none")
+    result, _calls = database(manage=path)
+    assert result["msg"] == f"{path} can't be run as {getpass.getuser()}: No such file or directory."
+
+
+def test_a_command_that_takes_too_long_gives_a_sentence(database):
+    result, _calls = database(check="$(sleep 30)", timeout=0)
+    assert result["msg"] == "'glance-manage db check' did not end within 0 s."
+
+
+def test_the_command_gets_a_clean_environment(database, tmp_path, monkeypatch):
+    monkeypatch.setenv("OS_PASSWORD", "hunter2")
+    database()
+    assert "OS_PASSWORD" not in (tmp_path / "environment").read_text()
+    assert (tmp_path / "umask").read_text() == "0027\n"
