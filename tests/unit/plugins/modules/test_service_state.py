@@ -74,6 +74,7 @@ class Host:
     def run(self, state, check_mode=False, **options):
         defaults = {"health_url": self.url, "health_timeout": 0 if state == "restarted" else 5}
         options = {**defaults, "record_directory": os.path.dirname(self.record), **options}
+        options = {key: value for key, value in options.items() if value is not None}
         return self.run_module("service_state", check_mode, state=state, **options)
 
 

@@ -1,0 +1,209 @@
+import getpass
+import grp
+import json
+import os
+import stat
+
+import pytest
+from ansible.module_utils import basic
+from ansible_collections.glanceops.image_service.plugins.module_utils import config_set
+
+# The staged files belong to root, and the validators run as a user.
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root stages files")
+OWN = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getegid()).gr_name}
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "etc").mkdir()
+    return tmp_path / "etc"
+
+
+@pytest.fixture
+def config_files(place, monkeypatch, run_module):
+    """Run the module for a set of files by name and text, with its record below their folder as in real life."""
+    # The fixture has a `name` of its own.
+    given = basic._load_params
+    monkeypatch.setattr(basic, "_load_params", lambda: {**given(), "name": "glance-api"})
+
+    def run(files=None, *more, check_mode=False, **options):
+        items = [{"path": str(place / name), "content": text, **OWN} for name, text in (files or {}).items()]
+        options = {"record_directory": str(place / ".sets"), **options}
+        return run_module("config_files", check_mode, items=[*items, *({**OWN, **item} for item in more)], **options)
+
+    run.confirm = lambda: config_set.confirm(str(place / ".sets" / "glance-api.json"))
+    return run
+
+
+def names(place):
+    return sorted(str(path.relative_to(place)) for path in place.rglob("*") if ".sets" not in path.parts)
+
+
+def test_a_set_is_made_then_left_alone_then_changed(place, config_files):
+    result = config_files({"a": "1", "b": "1"})
+    assert (result["changed"], result["changed_paths"]) == (True, [str(place / "a"), str(place / "b")])
+    assert (place / "a").read_text() == "1"
+    config_files.confirm()
+    result = config_files({"a": "1", "b": "1"})
+    assert (result["changed"], result["changed_paths"], result["restart_pending"]) == (False, [], False)
+    assert config_files({"a": "1", "b": "2"})["changed_paths"] == [str(place / "b")]
+    assert stat.S_IMODE((place / "b").stat().st_mode) == 0o644
+
+
+def test_a_restart_that_was_never_made_is_asked_for_again(config_files):
+    config_files({"a": "1"})
+    for check_mode in (True, False):
+        result = config_files({"a": "1"}, check_mode=check_mode)
+        assert (result["changed"], result["changed_paths"], result["restart_pending"]) == (True, [], True)
+    config_files.confirm()
+    assert config_files({"a": "1"})["changed"] is False
+
+
+def test_check_mode_changes_nothing(place, config_files):
+    result = config_files({"a": "1"}, {"path": str(place / "d"), "kind": "directory"}, check_mode=True)
+    assert result["changed_paths"] == [str(place / "a"), str(place / "d")]
+    assert list(place.iterdir()) == []
+
+
+def test_check_mode_on_a_host_without_the_account_yet(config_files):
+    assert config_files({}, {"path": "/nowhere/a", "content": "", "owner": "no-such"}, check_mode=True)["changed"]
+    result = config_files({}, {"path": "/nowhere/a", "content": "", "owner": "no-such"})
+    assert result["msg"] == (
+        "The configuration of glance-api was not changed: there is no user or group named 'no-such' on this host."
+    )
+
+
+@pytest.mark.parametrize(
+    "item",
+    [{"kind": "file"}, {"kind": "staged"}, {"kind": "link"}],
+)
+def test_an_item_without_what_it_is_made_of_is_refused(place, config_files, item):
+    message = config_files({}, {"path": str(place / "x"), **item})["msg"]
+    assert ("target" if item["kind"] == "link" else "content") in message
+
+
+def test_the_diff_masks_secrets_and_marks_those_that_changed(place, config_files):
+    files = {"a": "[database]\nconnection = mysql://u:hunter1@h/d\nmax = 1\n", "b": "x"}
+    config_files(files)
+    config_files.confirm()
+    files["a"] = files["a"].replace("hunter1", "hunter2").replace("max = 1", "max = 2")
+    result = config_files(files, {"path": str(place / "b"), "content": "x"}, check_mode=True)
+    assert result["diff"][0] == {
+        "before_header": str(place / "a"),
+        "after_header": str(place / "a"),
+        "before": "[database]\nconnection = ********\nmax = 1\n",
+        "after": "[database]\nconnection = ******** (changed)\nmax = 2\n",
+    }
+    assert "hunter" not in json.dumps(result)
+
+
+def test_a_change_of_mode_alone_shows_in_the_diff(place, config_files):
+    config_files({"a": "x"})
+    item = {"path": str(place / "a"), "content": "x", "mode": "0600"}
+    (shown,) = config_files({}, item)["diff"]
+    assert shown["after_header"] == f"{place / 'a'} (owner or mode)"
+    assert stat.S_IMODE((place / "a").stat().st_mode) == 0o600
+
+
+def validator(script, **more):
+    return {"name": "the options", "argv": ["/bin/sh", "-c", script], **more}
+
+
+@pytest.mark.parametrize(
+    ("script", "more", "expected"),
+    [
+        ("echo first; echo last; exit 1", {}, "the options: last"),
+        ("echo on stderr >&2; exit 1", {}, "the options: on stderr"),
+        ("exit 3", {}, "the options: it printed nothing"),
+        ("echo why; echo bye; exit 1", {"reason": "^wh"}, "the options: wh"),
+        ("echo E:a; echo E:b; echo E:a; exit 1", {"reason": "^E:(.*)|^F:(.*)"}, "the options: a; b"),
+        ("echo F:c; exit 1", {"reason": "^E:(.*)|^F:(.*)"}, "the options: c"),
+        ("echo nothing found; exit 1", {"reason": "^x"}, "the options: nothing found"),
+        ("echo bad mysql://u:hunter@h/d in @staged@/a; exit 1", {}, "the options: bad mysql://********@h/d in a"),
+        ("", {"argv": ["/no/such"]}, "the options: /no/such can't be run: No such file or directory"),
+    ],
+)
+def test_a_refusal_leaves_everything_as_it_was(place, config_files, script, more, expected):
+    config_files({"a": "1", "gone": ""})
+    config_files.confirm()
+    before = names(place)
+    directories = [{"path": str(place / name), "kind": "directory"} for name in ("d", "d/e")]
+    result = config_files({"a": "2", "new": ""}, *directories, validators=[validator(script, **more)])
+    assert result["msg"] == f"The configuration of glance-api was not changed: {expected}."
+    assert names(place) == before
+    assert (place / "a").read_text() == "1"
+    assert config_files({"a": "1", "gone": ""})["changed"] is False
+
+
+def test_validators_see_the_whole_new_set_beside_the_one_in_use(place, config_files):
+    config_files({"a": "1", "same": "s"})
+    script = (
+        'cd "$FOLDER" && [ "$(cat a same staged)" = "2s@here" ] && [ "$(cat where)" = "@staged@" ] && : > tmp/x '
+        f"&& [ -d {place}/d ] && [ $(cat {place}/a) = 1 ]"
+    )
+    more = [
+        {"path": "staged", "kind": "staged", "content": "@here"},
+        {"path": "where", "kind": "staged", "content": "@staged@"},
+        {"path": str(place / "d"), "kind": "directory"},
+    ]
+    result = config_files(
+        {"a": "2", "same": "s"}, *more, validators=[validator(script, environment={"FOLDER": "@staged@"})]
+    )
+    assert result.get("msg") is None
+    assert names(place) == ["a", "d", "same"]
+
+
+def test_validators_run_only_when_something_changes_and_stop_at_the_first_refusal(place, config_files):
+    refuses = validator("exit 1")
+    config_files({"a": "1"})
+    assert config_files({"a": "1"}, validators=[refuses]).get("failed") is None
+    never = validator(f"echo > {place}/ran")
+    assert config_files({"a": "2"}, validators=[refuses, never])["failed"] is True
+    assert names(place) == ["a"]
+
+
+def test_check_mode_runs_the_validators_of_root_that_are_there(config_files):
+    refuses = validator("exit 1")
+    assert config_files({"a": "1"}, validators=[refuses], check_mode=True)["failed"] is True
+    for passed_over in (validator("exit 1", user="no-such"), validator("", argv=["/no/such"])):
+        assert config_files({"a": "1"}, validators=[passed_over], check_mode=True)["changed"] is True
+
+
+def test_staged_files_are_closed_to_others(config_files):
+    script = 'cd @staged@ && stat -c %a . tmp a | tr "\\n" " "; exit 1'
+    message = config_files({"a": "1"}, validators=[validator(script)])["msg"]
+    assert message.endswith("750 770 640.")
+
+
+def test_previous_brings_back_what_ran_and_nothing_else(place, config_files):
+    assert config_files(state="previous")["changed"] is False
+    config_files({"a": "1"})
+    config_files.confirm()
+    config_files({"a": "2"})
+    assert config_files(state="previous", check_mode=True)["changed_paths"] == [str(place / "a")]
+    assert (place / "a").read_text() == "2"
+    assert config_files(state="previous")["changed"] is True
+    assert (place / "a").read_text() == "1"
+    config_files.confirm()
+    assert config_files(state="previous") == {**config_files(state="previous"), "changed": False, "changed_paths": []}
+
+
+def test_absent_removes_files_and_spares_directories(place, config_files):
+    config_files({"a": "1"}, {"path": str(place / "d"), "kind": "directory"})
+    assert config_files(state="absent", check_mode=True)["changed_paths"] == [str(place / "a")]
+    assert names(place) == ["a", "d"]
+    assert config_files(state="absent")["changed"] is True
+    assert names(place) == ["d"]
+    assert config_files(state="absent")["changed"] is False
+
+
+@pytest.mark.parametrize("state", ["present", "previous", "absent"])
+def test_a_broken_record_gives_a_sentence(place, config_files, state):
+    (place / ".sets").mkdir()
+    (place / ".sets" / "glance-api.json").write_text("[]")
+    message = config_files({"a": "1"}, state=state)["msg"]
+    assert "glance-api.json is not a record of a configuration set: remove it, then run again." in message
+
+
+def test_the_texts_of_files_do_not_show_in_the_result(config_files):
+    assert "hunter2" not in json.dumps(config_files({"a": "password = hunter2\n"}))
