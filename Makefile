@@ -27,7 +27,8 @@ export ANSIBLE_CALLBACK_RESULT_FORMAT := yaml
 export ANSIBLE_FORCE_COLOR := $(if $(MAKE_TERMOUT),true,false)
 export MOLECULE_GLOB := molecule/*/molecule.yml
 
-say = printf '\n\033[1m%s\033[0m\n' $(1)
+# Bold where a person looks at it.
+say = printf '$(if $(MAKE_TERMOUT),\n\033[1m%s\033[0m\n,\n%s\n)' $(1)
 
 .PHONY: help
 help: ## list what make can do
@@ -42,17 +43,13 @@ deploy: ## deploy Glance to a throw-away host on this machine, or to your own ho
 	@$(LAB) install >/dev/null
 	@$(LAB) base $(SUITE) >/dev/null
 	@$(LAB) up deploy glance1=$(SUITE) >/dev/null
-	@$(call say,'The image service on it')
-	@$(PLAY) playbooks/site.yml $(ARGS)
-	@$(call say,'A disk image in it')
-	@$(PLAY) playbooks/sample_image.yml
-	@$(PLAY) playbooks/status.yml
+	@$(call say,'The image service on it and a disk image in it')
+	@$(PLAY) playbooks/site.yml playbooks/sample_image.yml playbooks/status.yml $(ARGS)
 	@printf '%s\n' "Log in with: ssh -F .lab/deploy/ssh_config glance1" "Take it away with: make destroy"
 else
 deploy: .venv/.complete
 	@test -e '$(INVENTORY)' || { echo "INVENTORY should be an inventory file or folder, found nothing at $(INVENTORY)." >&2; exit 1; }
-	@$(PLAY) playbooks/site.yml $(ARGS)
-	@$(PLAY) playbooks/status.yml
+	@$(PLAY) playbooks/site.yml playbooks/status.yml $(ARGS)
 endif
 
 .PHONY: status

@@ -44,7 +44,7 @@ _value:
   elements: str
 """
 
-_HEADINGS = ("HOST", "RELEASE", "UNIT", "HEALTH", "IMAGES")
+_HEADINGS = ("HOST", "RELEASE", "UNIT", "ADDRESS", "HEALTH", "IMAGES")
 
 
 def image_counts(images: Mapping[str, Any]) -> str:
@@ -61,11 +61,11 @@ def row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the cells of one host."""
     service = results.get("__glance_service") or {}
     if "state" not in service:
-        return (host, "unknown", "unknown", "not reached", "unknown")
+        return (host, "unknown", "unknown", "unknown", "not reached", "unknown")
     # A skipped question has no result: the API does not answer.
     images = results.get("__glance_images") or {}
     shown = "unknown" if images.get("skipped") or not images else image_counts(images)
-    return (host, service["release"], service["state"], service["health"], shown)
+    return (host, service["release"], service["state"], service["address"], service["health"], shown)
 
 
 def status_table(hosts: Iterable[str], found: Mapping[str, Any]) -> list[str]:

@@ -221,6 +221,8 @@ def _stage(module: AnsibleModule, folder: str) -> None:
         if given["kind"] not in ("file", "staged"):
             continue
         path = os.path.join(folder, os.path.basename(given["path"]))
+        if os.path.exists(path):
+            raise config_set.ConfigSetError(f"two files of the set are named {os.path.basename(path)}")
         with open(path, "x", encoding="utf-8") as handle:
             gid = -1 if module.check_mode else _id_of(grp.getgrnam, given["group"], module)
             os.fchown(handle.fileno(), -1, gid)

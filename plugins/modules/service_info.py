@@ -46,6 +46,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+address:
+  description: Where the service answers, O(health_url) without its path.
+  returned: success
+  type: str
+  sample: http://127.0.0.1:9292
 release:
   description: Release that the link points to, C(package) if the unit is there without a link, C(none) without both.
   returned: success
@@ -68,6 +73,7 @@ health:
 """
 
 import os
+import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import service
@@ -95,6 +101,7 @@ def main() -> None:
         release = os.path.basename(os.readlink(module.params["link"])).rsplit("-", 1)[0]
     module.exit_json(
         changed=False,
+        address=urllib.parse.urljoin(module.params["health_url"], "/").rstrip("/"),
         release=release,
         state=state["ActiveState"] if found else "not-found",
         healthy=seen.answers and not seen.drained,

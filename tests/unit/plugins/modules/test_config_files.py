@@ -87,7 +87,7 @@ def test_the_diff_masks_secrets_and_marks_those_that_changed(place, config_files
     config_files(files)
     config_files.confirm()
     files["a"] = files["a"].replace("hunter1", "hunter2").replace("max = 1", "max = 2")
-    result = config_files(files, {"path": str(place / "b"), "content": "x"}, check_mode=True)
+    result = config_files(files, check_mode=True)
     assert result["diff"][0] == {
         "before_header": str(place / "a"),
         "after_header": str(place / "a"),
@@ -173,6 +173,12 @@ def test_staged_files_are_closed_to_others(config_files):
     script = 'cd @staged@ && stat -c %a . tmp a | tr "\\n" " "; exit 1'
     message = config_files({"a": "1"}, validators=[validator(script)])["msg"]
     assert message.endswith("750 770 640.")
+
+
+def test_files_of_the_same_name_are_refused(place, config_files):
+    message = config_files({"a": "1"}, {"path": str(place / "d" / "a"), "content": ""})["msg"]
+    assert message == "The configuration of glance-api was not changed: two files of the set are named a."
+    assert names(place) == []
 
 
 def test_previous_brings_back_what_ran_and_nothing_else(place, config_files):
