@@ -32,7 +32,7 @@ say = printf '$(if $(MAKE_TERMOUT),\n\033[1m%s\033[0m\n,\n%s\n)' $(1)
 
 .PHONY: help
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deploy
 ifeq ($(INVENTORY),)
@@ -117,18 +117,18 @@ clean: ## take every lab away, and remove caches and the tool environment
 
 # Everything that the other targets call, pinned, in a folder of this checkout.
 .venv/.complete: requirements-dev.txt
-	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
-	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { \
-	    echo "The tools need Python 3.11 or newer with its venv module: install python3 and python3-venv, or name one with PYTHON=path." >&2; exit 1; }; \
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  [ '$(PYTHON)' = python3 ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
+	    echo "The tools need Python 3.11 or newer with its venv module, found none at $(PYTHON): install python3 and python3-venv, or name another with PYTHON=path." >&2; exit 1; }; \
 	  echo "Installing python3 and python3-venv ..."; \
 	  { apt-get update && apt-get install --yes --no-install-recommends python3 python3-venv; } >/dev/null || { \
-	    echo "apt-get could not install python3 and python3-venv: look at its words above, and at this machine's network." >&2; exit 1; }; }
+	    echo "apt-get should install python3 and python3-venv, found the words above: look at this machine's network." >&2; exit 1; }; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "The tools need Python 3.11 or newer, found $$($(PYTHON) --version): name another with PYTHON=path." >&2; exit 1; }
 	@$(call say,'Building the tool environment in .venv (about half a minute)')
 	@rm -rf .venv && $(PYTHON) -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt || { \
-	  echo "pip could not fetch the tools: look at its words above, and at this machine's network or pip's configuration." >&2; exit 1; }
+	  echo "pip should fetch the tools, found the words above: look at this machine's network and at pip's configuration." >&2; exit 1; }
 	@mkdir -p .ansible/collections/ansible_collections/glanceops
 	@ln -sfn ../../../.. .ansible/collections/ansible_collections/glanceops/image_service
 	@touch $@

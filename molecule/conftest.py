@@ -125,10 +125,10 @@ def playbook() -> Callable[..., Run]:
 
 
 @pytest.fixture(scope="session")
-def killed_playbook() -> Callable[[str, Mapping[str, Any], str], None]:
+def killed_playbook() -> Callable[[str, Mapping[str, Any] | None, str], None]:
     """Run a playbook and kill it at the first line that holds *marker*."""
 
-    def run(name: str, variables: Mapping[str, Any], marker: str) -> None:
+    def run(name: str, variables: Mapping[str, Any] | None, marker: str) -> None:
         with (
             variables_file(variables) as extra,
             subprocess.Popen(
@@ -176,7 +176,7 @@ def site(api: Api) -> Iterator[Callable[..., Run]]:
 
 @pytest.fixture(scope="session")
 def module() -> Callable[..., dict[str, Any]]:
-    """Run a module of the collection on a host: ``module(host name, name, arguments)`` gives its result, always with ``failed``."""
+    """Run a module on a host: ``module(host name, name, arguments)`` gives its result, always with ``failed``."""
 
     def run(host: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         done = subprocess.run(

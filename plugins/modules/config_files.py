@@ -354,9 +354,23 @@ def absent(module: AnsibleModule, record_path: str) -> dict[str, Any]:
     return {"changed": record["state"] is not None, "changed_paths": paths}
 
 
+class Module(AnsibleModule):
+    """A module that keeps the texts of files, which hold secrets, to itself, but not what it says of them."""
+
+    def log(self, msg: str, log_args: dict[str, Any] | None = None) -> None:
+        """Write nothing to the journal: a list of items is written there whole, with all its texts."""
+
+    def hide(self) -> None:
+        """Take the texts out of the invocation, and show again in the diff what is equal to one."""
+        for given in self.params["items"]:
+            if given["content"] is not None:
+                given["content"] = "(not shown)"
+        self.no_log_values.clear()
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "previous", "absent"], "default": "present"},
@@ -405,9 +419,13 @@ def main() -> None:
     record_path = os.path.join(module.params["record_directory"], f"{module.params['name']}.json")
     verb = {"present": present, "previous": previous, "absent": absent}[module.params["state"]]
     try:
-        module.exit_json(**verb(module, record_path))
+        result = verb(module, record_path)
     except config_set.ConfigSetError as error:
-        module.fail_json(msg=f"The configuration of {module.params['name']} was not changed: {error}.")
+        result = {"failed": True, "msg": f"The configuration of {module.params['name']} was not changed: {error}."}
+    module.hide()
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

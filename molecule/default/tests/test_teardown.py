@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-import pytest
-
 testinfra_hosts = ["ansible://glance_api"]
 
 GONE = ["/opt/glance", "/etc/glance", "/etc/systemd/system/glance-api.service"]
-
-
-@pytest.fixture
-def deployed_again(playbook):
-    """Leave a deployed host, whatever becomes of the test."""
-    yield
-    run = playbook("site.yml")
-    assert run.rc == 0, run.output
 
 
 def test_teardown_in_check_mode_changes_nothing(playbook, service):
@@ -27,7 +17,6 @@ def test_teardown_in_check_mode_changes_nothing(playbook, service):
     assert service.state() == before
 
 
-@pytest.mark.usefixtures("deployed_again")
 def test_teardown_keeps_images_for_the_next_deployment(playbook, api, host):
     data = b"from before the teardown" * 1000
     image = api.create(name="glanceops-kept")
@@ -50,7 +39,6 @@ def test_teardown_keeps_images_for_the_next_deployment(playbook, api, host):
     assert api.download(image) == hashlib.sha256(data).hexdigest()
 
 
-@pytest.mark.usefixtures("deployed_again")
 def test_teardown_removes_data_and_user_if_told_so(playbook, api, host):
     image = api.create(name="glanceops-removed")
     assert api.upload(image, [b"data"]).status == 204

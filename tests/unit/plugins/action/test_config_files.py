@@ -4,7 +4,7 @@ import types
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.lookup.template import LookupModule
+from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
 from ansible_collections.glanceops.image_service.plugins.action import config_files as a
 
@@ -13,10 +13,13 @@ TEMPLATE = str(pathlib.Path(__file__).parents[4] / "roles" / "common" / "templat
 
 @pytest.fixture(autouse=True)
 def lookups(monkeypatch):
-    """Give the plugin Ansible's own lookup; the loader that finds it is not at work in a unit test."""
-    lookup = {"ansible.builtin.template": LookupModule}
-    loader = types.SimpleNamespace(get=lambda name, **arguments: lookup[name](**arguments))
-    monkeypatch.setattr(a, "lookup_loader", loader)
+    """Find Ansible's own lookup without its loader of collections, which stays for all tests once it is at work."""
+
+    def get(name, **arguments):
+        assert name.startswith("ansible.builtin.")
+        return lookup_loader.get(name.removeprefix("ansible.builtin."), **arguments)
+
+    monkeypatch.setattr(a, "lookup_loader", types.SimpleNamespace(get=get))
 
 
 @pytest.mark.parametrize(

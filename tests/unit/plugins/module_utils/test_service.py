@@ -29,9 +29,11 @@ def server(status, body=b"", before=lambda: None):
         running.url = f"http://127.0.0.1:{running.server_port}/healthcheck"
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+        try:
+            yield running
+        finally:
+            running.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize(
@@ -62,8 +64,9 @@ def test_health_of_a_server_that_is_too_slow(monkeypatch):
     monkeypatch.setattr(s, "_REQUEST_SECONDS", 0.1)
     asked_on = threading.Event()
     with server(200, before=asked_on.wait) as running:
-        assert s.health(running.url) == (False, False, "timed out")
+        seen = s.health(running.url)
         asked_on.set()
+    assert seen == (False, False, "timed out")
 
 
 @pytest.mark.parametrize("words", [b"220 mail.example.com ESMTP\r\n", b"HTTP/1.1 banana\r\n\r\n", b""])

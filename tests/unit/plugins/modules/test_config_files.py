@@ -59,6 +59,16 @@ def test_a_restart_that_was_never_made_is_asked_for_again(config_files):
     assert config_files({"a": "1"})["changed"] is False
 
 
+def test_files_that_were_right_before_the_first_run_become_a_set(place, config_files):
+    (place / "a").write_text("1")
+    (place / "a").chmod(0o644)
+    result = config_files({"a": "1"})
+    assert (result["changed"], result["changed_paths"], result["restart_pending"]) == (True, [], True)
+    config_files.confirm()
+    assert config_files({"a": "1"})["changed"] is False
+    assert config_files(state="absent")["changed_paths"] == [str(place / "a")]
+
+
 def test_check_mode_changes_nothing(place, config_files):
     result = config_files({"a": "1"}, {"path": str(place / "d"), "kind": "directory"}, check_mode=True)
     assert result["changed_paths"] == [str(place / "a"), str(place / "d")]
@@ -211,5 +221,24 @@ def test_a_broken_record_gives_a_sentence(place, config_files, state):
     assert "glance-api.json is not a record of a configuration set: remove it, then run again." in message
 
 
-def test_the_texts_of_files_do_not_show_in_the_result(config_files):
-    assert "hunter2" not in json.dumps(config_files({"a": "password = hunter2\n"}))
+@pytest.mark.parametrize("validators", [[], [validator("exit 1")]])
+def test_the_texts_of_files_show_neither_in_the_result_nor_in_a_log(config_files, monkeypatch, validators):
+    logged = []
+    monkeypatch.setattr(basic.syslog, "syslog", lambda *words: logged.append(words))
+    monkeypatch.setattr(basic, "has_journal", False)
+    result = config_files({"a": "[s]\npassword = hunter2\n"}, validators=validators)
+    assert result["invocation"]["module_args"]["name"] == "glance-api"
+    assert bool(result.get("failed")) is bool(validators)
+    assert "hunter2" not in json.dumps(result)
+    assert "hunter2" not in str(logged)
+
+
+def test_a_refused_option_does_not_show_the_texts(place, config_files):
+    result = config_files({"a": "[s]\npassword = hunter2\n"}, {"path": "/x", "content": "x", "no_such": "option"})
+    assert result["failed"] is True
+    assert "hunter2" not in json.dumps(result)
+
+
+def test_the_diff_shows_the_whole_text_of_a_file_without_secrets(config_files):
+    (shown,) = config_files({"a": "debug = true\n"})["diff"]
+    assert (shown["before"], shown["after"]) == ("", "debug = true\n")

@@ -1,4 +1,5 @@
 import http.server
+import re
 import threading
 
 import pytest
@@ -67,6 +68,10 @@ def test_release(info, given, release):
 )
 def test_state(info, given, state):
     assert info(**given)["state"] == state
+
+
+def test_address_is_the_url_without_its_path(info):
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", info()["address"])
 
 
 @pytest.mark.parametrize(
