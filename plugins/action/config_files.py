@@ -14,16 +14,22 @@ from ansible.plugins.loader import lookup_loader
 
 
 def refusals(options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one sentence for each value that no option of an oslo.config, uWSGI or systemd file can hold."""
+    """Yield one sentence for each value or name that no oslo.config, uWSGI or systemd file can hold."""
+
+    def broken(text: Any) -> bool:
+        return "\n" in str(text) or "\r" in str(text)
+
     for section, values in options.items():
         if not isinstance(values, Mapping):
             yield f"section [{section}] should hold options but is {values!r}"
             continue
         for option, value in values.items():
             entries = value if isinstance(value, (list, tuple)) else [value]
-            if any(isinstance(entry, (Mapping, list, tuple)) for entry in entries):
+            if broken(section) or broken(option):
+                yield f"the name of section {section!r} or of its option {option!r} holds a line break"
+            elif any(isinstance(entry, (Mapping, list, tuple)) for entry in entries):
                 yield f"option {option} of [{section}] should be a value or a list of values, not a nested one"
-            elif any("\n" in str(entry) or "\r" in str(entry) for entry in entries):
+            elif any(broken(entry) for entry in entries):
                 yield f"the value of option {option} of [{section}] holds a line break"
 
 

@@ -81,14 +81,17 @@ def health(url: str) -> Health:
 
 
 def wait_until_healthy(unit: str, url: str, seconds: float) -> Health:
-    """Poll until *url* answers; raises ServiceError as soon as the unit has failed, or after *seconds*."""
+    """Poll until *url* answers; raises ServiceError as soon as the unit ends, or after *seconds*."""
     deadline = time.monotonic() + seconds
+    ends = None
     while True:
         seen = health(url)
         if seen.answers:
             return seen
         state = properties(unit)
-        if state["ActiveState"] == "failed" or int(state.get("NRestarts") or 0) > 0:
+        now = int(state.get("NRestarts") or 0)
+        ends = now if ends is None else ends
+        if state["ActiveState"] == "failed" or now > ends:
             raise ServiceError(f"it ended while starting ({state['Result']})")
         if time.monotonic() >= deadline:
             raise ServiceError(f"GET {url} should answer 200 within {seconds:.0f} s, found: {seen.found}")

@@ -143,9 +143,14 @@ def go_back(module: AnsibleModule, record_path: str) -> tuple[bool, str]:
         service.wait_until_healthy(
             f"{module.params['name']}.service", module.params["health_url"], module.params["health_timeout"]
         )
+        config_set.confirm(record_path)
     except service.ServiceError as error:
         return True, f"The configuration of before is back, but the service does not answer with it either: {error}"
-    config_set.confirm(record_path)
+    except config_set.ConfigSetError as error:
+        return (
+            True,
+            f"The configuration of before is back and the service answers, but that could not be noted: {error}",
+        )
     return True, "The configuration of before is back and the service answers with it"
 
 

@@ -32,7 +32,7 @@ except ImportError:
 def run_module(capsys, tmp_path):
     """Call main() of a module of this collection with options, and return the JSON it prints."""
 
-    def run(name, check_mode=False, **options):
+    def run(name, check_mode=False, /, **options):
         module = importlib.import_module(f"ansible_collections.glanceops.image_service.plugins.modules.{name}")
         internal = {"_ansible_check_mode": check_mode, "_ansible_remote_tmp": str(tmp_path)}
         capsys.readouterr()
@@ -67,7 +67,7 @@ class FakeGlance:
                 with contextlib.suppress(ConnectionError):
                     fake.answer(self)
 
-            def log_message(self, *_):
+            def log_message(self, *dummy):
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -100,7 +100,7 @@ class FakeGlance:
         (self.before if callable(action) else self.trouble)[number] = action
 
     def answer(self, handler):
-        path, _, query = handler.path.partition("?")
+        path, _dummy, query = handler.path.partition("?")
         self.headers.append(dict(handler.headers))
         self.asked.append((path, dict(urllib.parse.parse_qsl(query, keep_blank_values=True))))
         number = len(self.asked)
@@ -185,7 +185,7 @@ class FakeGlance:
 
 def matcher(wanted):
     """Tell what Glance's filter takes: a list after in:, with quotes, or one value after eq:."""
-    operator, _, rest = wanted.partition(":")
+    operator, _dummy, rest = wanted.partition(":")
     if operator == "eq":
         return rest.__eq__
     assert operator == "in"

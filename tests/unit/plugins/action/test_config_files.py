@@ -81,7 +81,7 @@ def read_back(text):
             assert line.endswith("]")
             current = sections.setdefault(line[1:-1], {})
         else:
-            option, _, value = line.partition("=")
+            option, _dummy, value = line.partition("=")
             current.setdefault(option.strip(), []).append(value.strip())
     return sections
 

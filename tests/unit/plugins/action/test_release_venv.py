@@ -70,7 +70,7 @@ def index(wheelhouse, tmp_path):
         (page / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
+        def log_message(self, *dummy):
             server.asked.append((self.path, self.headers["Authorization"]))
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=root))
@@ -254,7 +254,7 @@ def test_one_download_serves_hosts_that_come_at_the_same_time(index, tmp_path):
     source = action.Source(index_url=f"http://user:word@127.0.0.1:{index.server_port}/simple")
     wanted = pins("alpha==1.0", "beta==2.0", sdist=["alpha==1.0"])
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        runs = [pool.submit(action.provide, wanted, PLATFORM, source, str(tmp_path / "cache")) for _ in range(3)]
+        runs = [pool.submit(action.provide, wanted, PLATFORM, source, str(tmp_path / "cache")) for dummy in range(3)]
         fetched = sorted(run.result()[2] for run in runs)
     assert fetched == [0, 0, 3]
     wheels = [path for path, _login in index.asked if path.endswith(".whl")]
@@ -310,17 +310,17 @@ def play(tmp_path, wheelhouse):
 
 
 def test_a_playbook_looks_builds_and_then_has_nothing_to_do(play, tmp_path):
-    looked, _ = play("--check")
+    looked, _dummy = play("--check")
     assert looked["changed"] is True
     assert looked["wheels_downloaded"] == 0
     assert not (tmp_path / "root").exists()
     assert not (tmp_path / "cache").exists()
-    built, _ = play()
+    built, _dummy = play()
     assert (built["changed"], built["path"], built["wheels_downloaded"]) == (True, looked["path"], 3)
     assert (
         subprocess.check_output([f"{built['path']}/bin/python", "-c", "import alpha; print(alpha.ANSWER)"]) == b"42\n"
     )
-    again, _ = play()
+    again, _dummy = play()
     assert again["changed"] is False
     assert again["wheels_downloaded"] == 0
     assert list((tmp_path / "far").glob("ansible-tmp-*")) == []
@@ -345,6 +345,6 @@ def test_a_playbook_never_shows_the_index_password(play):
     ],
 )
 def test_a_playbook_is_told_what_is_wrong(play, changes, said):
-    result, _ = play(**changes)
+    result, _dummy = play(**changes)
     assert result["failed"] is True
     assert said in result["msg"]

@@ -136,21 +136,21 @@ def test_awkward_names_together(glance, api):
 
 
 def test_a_thousand_ids_are_one_request(glance, api):
-    images = [glance.add() for _ in range(1100)]
+    images = [glance.add() for dummy in range(1100)]
     found = api().find(ids(images[:1000]), None)
     assert ids(found) == ids(images[:1000])
     assert len(glance.asked) == 1
 
 
 def test_more_are_as_few_as_possible(glance, api):
-    images = [glance.add() for _ in range(2400)]
+    images = [glance.add() for dummy in range(2400)]
     assert len(api().find(ids(images), None)) == 2400
     assert len(glance.asked) == 3
 
 
 def test_names_are_followed_to_the_last_page(glance, api):
     glance.page = 10
-    images = [glance.add(name="same") for _ in range(25)]
+    images = [glance.add(name="same") for dummy in range(25)]
     assert ids(api().find(None, ["same"])) == ids(images)
     assert len(glance.asked) == 3
 
@@ -164,7 +164,7 @@ def test_ids_and_names_are_a_union(glance, api):
 def test_hidden_ones_are_asked_for_only_when_something_is_missing(glance, api):
     shown, hidden = glance.add(), glance.add(os_hidden=True)
     assert ids(api().find([shown["id"], hidden["id"]], None)) == ids([shown, hidden])
-    assert [query.get("os_hidden") for _, query in glance.asked] == [None, "true"]
+    assert [query.get("os_hidden") for dummy, query in glance.asked] == [None, "true"]
     assert glance.asked[1][1]["id"] == f"in:{hidden['id']}"
 
 
@@ -179,9 +179,9 @@ def test_all_images_in_pages_hidden_and_community_too(glance, api):
     glance.page = 4
     images = [glance.add(visibility="community" if n % 2 else "private", os_hidden=n > 6) for n in range(9)]
     assert sorted(ids(api().find(None, None))) == ids(images)
-    assert [query.get("marker", "")[:8] for _, query in glance.asked] == ["", "00000003", ""]
-    assert {query["limit"] for _, query in glance.asked} == {"1000"}
-    assert {query["member_status"] for _, query in glance.asked} == {"all"}
+    assert [query.get("marker", "")[:8] for dummy, query in glance.asked] == ["", "00000003", ""]
+    assert {query["limit"] for dummy, query in glance.asked} == {"1000"}
+    assert {query["member_status"] for dummy, query in glance.asked} == {"all"}
 
 
 def test_an_old_glance_without_visibility_all(glance, api):
@@ -198,7 +198,7 @@ def test_an_old_glance_without_visibility_all(glance, api):
 @pytest.mark.parametrize("limit", [40_000, 30_000, 8_190, 1_600])
 @pytest.mark.parametrize("kind", ["longest", "longest_whole"])
 def test_a_url_too_long_is_shortened_and_remembered(glance, api, kind, limit):
-    images = [glance.add() for _ in range(1200)]
+    images = [glance.add() for dummy in range(1200)]
     setattr(glance, kind, limit)
     client = api()
     assert len(client.find(ids(images), None)) == 1200
@@ -211,14 +211,14 @@ def test_a_url_too_long_is_shortened_and_remembered(glance, api, kind, limit):
 
 @pytest.mark.parametrize("trouble", [400, 401, 403, 413, 414, 431, 502, "reset"])
 def test_whatever_a_server_does_on_a_long_url(glance, api, trouble):
-    images = [glance.add() for _ in range(1000)]
+    images = [glance.add() for dummy in range(1000)]
     glance.on_request(1, trouble)
     assert len(api().find(ids(images), None)) == 1000
     assert len(glance.asked) == 3
 
 
 def test_a_length_that_worked_is_not_doubted(glance, api):
-    images = [glance.add() for _ in range(1000)]
+    images = [glance.add() for dummy in range(1000)]
     client = api()
     client.find(ids(images), None)
     glance.on_request(2, 503)
@@ -240,13 +240,13 @@ def test_an_error_on_a_short_url_is_an_error(glance, api):
 def test_a_server_that_never_likes_the_url_ends(glance, api):
     glance.on_request("always", 414)
     with pytest.raises(GlanceError, match="414"):
-        api().find(ids([glance.add() for _ in range(1000)]), None)
+        api().find(ids([glance.add() for dummy in range(1000)]), None)
     assert len(glance.asked) == len(a.URL_LENGTHS)
 
 
 def test_a_deleted_marker_is_replaced_by_the_image_before_it(glance, api):
     glance.page = 5
-    images = [glance.add() for _ in range(12)]
+    images = [glance.add() for dummy in range(12)]
     glance.on_request(2, lambda: glance.images.remove(images[4]))
     found = ids(api().find(None, None))
     assert sorted(found) == ids(images)
@@ -255,22 +255,22 @@ def test_a_deleted_marker_is_replaced_by_the_image_before_it(glance, api):
 
 def test_an_id_list_is_complete_though_a_marker_was_deleted(glance, api):
     glance.page = 5
-    images = [glance.add() for _ in range(12)]
+    images = [glance.add() for dummy in range(12)]
     glance.on_request(2, lambda: glance.images.remove(images[4]))
     assert sorted(ids(api().find(ids(images), None))) == ids(images)
 
 
 def test_an_image_seen_twice_does_not_count_as_two(glance, api):
     glance.page = 5
-    images = [glance.add() for _ in range(10)]
+    images = [glance.add() for dummy in range(10)]
     glance.on_request(2, 400)
     assert sorted(ids(api().find(ids(images), None))) == ids(images)
-    assert not [query for _, query in glance.asked if "os_hidden" in query]
+    assert not [query for dummy, query in glance.asked if "os_hidden" in query]
 
 
 def test_pages_in_a_circle_end(glance, api):
     image = glance.add()
-    glance.answer_to = lambda *_: (200, {"images": [image], "next": "/v2/images?marker=x"})
+    glance.answer_to = lambda *dummy: (200, {"images": [image], "next": "/v2/images?marker=x"})
     with pytest.raises(GlanceError, match="expected each page once"):
         api().find(None, None)
     assert len(glance.asked) == 2
@@ -318,7 +318,7 @@ def test_nobody_there(glance, api):
 def test_a_long_url_is_shown_in_part(glance, api):
     glance.on_request("always", 500)
     with pytest.raises(GlanceError) as caught:
-        api().find(ids([glance.add() for _ in range(1000)]), None)
+        api().find(ids([glance.add() for dummy in range(1000)]), None)
     assert len(str(caught.value)) < 500
 
 

@@ -205,7 +205,7 @@ class Clock:
             raise answer
         return [answer] if isinstance(answer, dict) else answer
 
-    def watch(self, wait_for=("active",), explain=lambda _: "", wait=True, **params):
+    def watch(self, wait_for=("active",), explain=lambda dummy: "", wait=True, **params):
         params = {"ids": None, "names": None, "timeout": 300, "interval": 1.0, "wait_for": list(wait_for), **params}
         return s.watch(self.look, explain, params, wait, clock=lambda: self.now, sleep=self.sleep)
 
@@ -287,7 +287,7 @@ def test_timeout_tells_what_glance_says():
 
 
 def test_timeout_is_silent_on_an_unreadable_reason():
-    def explain(_):
+    def explain(dummy):
         raise s.GlanceError("m", 403)
 
     assert "is still importing. " in Clock(raw("importing")).watch(timeout=5, explain=explain)["msg"]
@@ -305,7 +305,7 @@ def test_impossible_ends_at_once_with_glances_words():
 
 
 def test_impossible_says_when_the_reason_is_not_readable():
-    def explain(_):
+    def explain(dummy):
         raise s.GlanceError("m", 403)
 
     result = Clock(raw("queued", os_glance_failed_import="a")).watch(explain=explain)
@@ -322,7 +322,7 @@ def test_reasons_are_asked_for_a_few_only():
 
 
 def test_no_reason_is_asked_for_an_image_that_is_gone():
-    result = Clock([]).watch(ids=["x"], explain=lambda _: pytest.fail("asked"))
+    result = Clock([]).watch(ids=["x"], explain=lambda dummy: pytest.fail("asked"))
     assert "x is not there (the API never shows deleted, pending_delete and killed images" in result["msg"]
 
 

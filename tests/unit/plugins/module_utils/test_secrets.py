@@ -182,13 +182,13 @@ def random_file(dice, secrets):
             ]
         )()
 
-    return dice.choice(["\n", "\r\n"]).join(line() for _ in range(dice.randrange(12))) + dice.choice(["", "\n"])
+    return dice.choice(["\n", "\r\n"]).join(line() for dummy in range(dice.randrange(12))) + dice.choice(["", "\n"])
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_secret_shows(seed):
     dice = random.Random(seed)
-    for _ in range(250):
+    for _dummy in range(250):
         secrets = []
         before, after = random_file(dice, secrets), random_file(dice, secrets)
         if dice.random() < 0.5:

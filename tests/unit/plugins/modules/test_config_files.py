@@ -22,13 +22,10 @@ def place(tmp_path):
 @pytest.fixture
 def config_files(place, monkeypatch, run_module):
     """Run the module for a set of files by name and text, with its record below their folder as in real life."""
-    # The fixture has a `name` of its own.
-    given = basic._load_params
-    monkeypatch.setattr(basic, "_load_params", lambda: {**given(), "name": "glance-api"})
 
     def run(files=None, *more, check_mode=False, **options):
         items = [{"path": str(place / name), "content": text, **OWN} for name, text in (files or {}).items()]
-        options = {"record_directory": str(place / ".sets"), **options}
+        options = {"name": "glance-api", "record_directory": str(place / ".sets"), **options}
         return run_module("config_files", check_mode, items=[*items, *({**OWN, **item} for item in more)], **options)
 
     run.confirm = lambda: config_set.confirm(str(place / ".sets" / "glance-api.json"))

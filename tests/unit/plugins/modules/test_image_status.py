@@ -24,14 +24,14 @@ def test_reports_all_images(glance, image_status):
 
 
 def test_one_request_for_many_images(glance, image_status):
-    ids = [glance.add()["id"] for _ in range(1000)]
+    ids = [glance.add()["id"] for dummy in range(1000)]
     result = image_status(ids=ids, wait_for=["active"])
     assert result["requests"] == len(glance.asked) == 1
     assert result["counts"] == {"active": 1000}
 
 
 def test_one_request_for_each_look(glance, image_status):
-    images = [glance.add("saving") for _ in range(10)]
+    images = [glance.add("saving") for dummy in range(10)]
     glance.on_request(4, lambda: [image.update(status="active") for image in images])
     result = image_status(ids=[image["id"] for image in images], wait_for=["active"], timeout=10)
     assert result["requests"] == len(glance.asked) == 4

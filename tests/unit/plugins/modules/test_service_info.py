@@ -3,7 +3,6 @@ import re
 import threading
 
 import pytest
-from ansible.module_utils import basic
 
 ANSWERS = {"/ok": (200, b"OK"), "/drained": (503, b"DISABLED BY FILE"), "/bad": (500, b"")}
 
@@ -15,7 +14,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
+    def log_message(self, *dummy):
         pass
 
 
@@ -23,9 +22,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def info(tmp_path, monkeypatch, run_module):
     """Run the module against a unit in a state, a link and a server that answers by path."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    # The fixture has a `name` of its own.
-    given = basic._load_params
-    monkeypatch.setattr(basic, "_load_params", lambda: {**given(), "name": "glance-api"})
 
     def run(load="loaded", active="active", target=None, path="/ok", check_mode=False, script=None):
         script = script or f"printf 'LoadState={load}\\nActiveState={active}\\n'"
@@ -34,7 +30,7 @@ def info(tmp_path, monkeypatch, run_module):
         if target:
             (tmp_path / "current").symlink_to(target)
         url = f"http://127.0.0.1:{server.server_port}{path}"
-        return run_module("service_info", check_mode, health_url=url, link=str(tmp_path / "current"))
+        return run_module("service_info", check_mode, name="glance-api", health_url=url, link=str(tmp_path / "current"))
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -5,7 +5,6 @@ import os
 import threading
 
 import pytest
-from ansible.module_utils import basic
 from ansible_collections.glanceops.image_service.plugins.module_utils import config_set
 
 # Keeps the state of one unit in files beside itself; a "start" runs with the configuration that it finds.
@@ -75,7 +74,7 @@ class Host:
         defaults = {"health_url": self.url, "health_timeout": 0 if state == "restarted" else 5}
         options = {**defaults, "record_directory": os.path.dirname(self.record), **options}
         options = {key: value for key, value in options.items() if value is not None}
-        return self.run_module("service_state", check_mode, state=state, **options)
+        return self.run_module("service_state", check_mode, name="glance-api", state=state, **options)
 
 
 ANSWERS = {"good": (200, b"OK"), "drained": (503, b"DISABLED BY FILE"), "bad": (500, b""), "": (502, b"")}
@@ -91,13 +90,10 @@ def host(tmp_path, monkeypatch, run_module):
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_):
+        def log_message(self, *dummy):
             pass
 
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    # The fixture has a `name` of its own.
-    given = basic._load_params
-    monkeypatch.setattr(basic, "_load_params", lambda: {**given(), "name": "glance-api"})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
