@@ -84,6 +84,7 @@ def environment() -> dict[str, str]:
     """Return an environment in which Ansible prints what `Run` can read."""
     return {
         **{key: value for key, value in os.environ.items() if key != "ANSIBLE_FORCE_COLOR"},
+        "PYTHONUNBUFFERED": "true",
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
         "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".ansible/collections"),
@@ -102,20 +103,32 @@ def variables_file(variables: Mapping[str, Any] | None) -> Iterator[list[str]]:
         yield ["-e", f"@{handle.name}"]
 
 
-def run_playbook(name: str, variables: Mapping[str, Any] | None = None, *options: str) -> Run:
-    with variables_file(variables) as extra:
-        command = ["ansible-playbook", str(PROJECT / "playbooks" / name), *extra, *options]
-        done = subprocess.run(
-            command,
+@contextlib.contextmanager
+def started_playbook(name: str, variables: Mapping[str, Any] | None, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Start ansible-playbook; it and all its children end with the context."""
+    with (
+        variables_file(variables) as extra,
+        subprocess.Popen(
+            ["ansible-playbook", str(PROJECT / "playbooks" / name), *extra, *options],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=PLAYBOOK_SECONDS,
-            check=False,
-        )
-    return Run(done.returncode, done.stdout)
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def run_playbook(name: str, variables: Mapping[str, Any] | None = None, *options: str) -> Run:
+    with started_playbook(name, variables, *options) as process:
+        output, _nothing = process.communicate(timeout=PLAYBOOK_SECONDS)
+    return Run(process.returncode, output)
 
 
 @pytest.fixture(scope="session")
@@ -126,27 +139,15 @@ def playbook() -> Callable[..., Run]:
 
 @pytest.fixture(scope="session")
 def killed_playbook() -> Callable[[str, Mapping[str, Any] | None, str], None]:
-    """Run a playbook and kill it at the first line that holds *marker*."""
+    """Run a playbook and kill it at the first line of its output that holds *marker*."""
 
     def run(name: str, variables: Mapping[str, Any] | None, marker: str) -> None:
-        with (
-            variables_file(variables) as extra,
-            subprocess.Popen(
-                ["ansible-playbook", str(PROJECT / "playbooks" / name), *extra],
-                env={**environment(), "PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            ) as process,
-        ):
+        lines = []
+        with started_playbook(name, variables) as process:
             assert process.stdout
-            lines = []
             for line in process.stdout:
                 lines.append(line)
                 if marker in line:
-                    os.killpg(process.pid, signal.SIGKILL)
                     return
         pytest.fail(f"the run ended before {marker!r}:\n{''.join(lines)}")
 

@@ -40,7 +40,7 @@ def unknown(names: Iterable[str], known: Iterable[str]) -> list[str]:
         if not name.startswith("glance_") or name.startswith((INTERNAL, LAB)) or name in known:
             continue
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f": did you mean {near[0]}?" if near else ""
+        hint = f" (did you mean {near[0]}?)" if near else ""
         sentences.append(f"{name} is not a variable of {COLLECTION}{hint}")
     return sentences
 

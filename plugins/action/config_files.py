@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
+from ansible.utils.unsafe_proxy import wrap_var
 
 
 def refusals(options: Mapping[str, Any]) -> Iterator[str]:
@@ -46,7 +47,9 @@ class ActionModule(ActionBase):
         if problems:
             raise AnsibleActionFail(f"{item['path']} was not written: {'; '.join(problems)}.")
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
-        (item["content"],) = lookup.run([template], variables=task_vars, template_vars={"options": options})
+        # Before ansible-core 2.19 a value with braces in it would be taken for a template once more.
+        given = {"options": wrap_var(options)}
+        (item["content"],) = lookup.run([template], variables=task_vars, template_vars=given)
         return item
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

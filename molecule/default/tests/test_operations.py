@@ -27,6 +27,17 @@ def test_run_without_a_change_is_short_and_changes_nothing(site, service, host_n
     assert service.state() == before
 
 
+def test_service_that_is_still_loading_can_be_restarted(host, service, api, wait_until):
+    host.check_output("systemctl restart glance-api")
+    try:
+        again = host.run("timeout 60 systemctl restart glance-api")
+    finally:
+        if service.show("ActiveState") == "deactivating":
+            host.check_output("systemctl kill --signal=KILL glance-api")
+        wait_until(lambda: api.request("GET", "/v2/images").status == 200)
+    assert again.rc == 0, again
+
+
 def test_sample_image_is_uploaded_once(playbook, api):
     def samples():
         return api.request("GET", "/v2/images?name=sample").json["images"]

@@ -91,10 +91,10 @@ def test_what_is_put_is_what_is_found(place, items):
         (lambda p: link(p, "a"), lambda p: file(p, "a")),
         (lambda p: link(p, "a"), lambda p: link(p, "b")),
         (lambda p: link(p, "/usr"), lambda p: link(p, "/etc")),
-        (lambda p: directory(p), lambda p: directory(p, 0o700)),
+        (directory, lambda p: directory(p, 0o700)),
         (lambda p: file(p, "a"), absent),
         (lambda p: link(p, "/usr"), absent),
-        (lambda p: directory(p), absent),
+        (directory, absent),
     ],
 )
 def test_a_difference_is_seen_and_mended(place, there, wanted):

@@ -87,7 +87,7 @@ def test_batches(values, room, expected):
 
 
 def test_batches_hold_a_page_at_most():
-    assert [len(values) for values, _ in a.batches(map(str, range(2500)), 1 << 20)] == [1000, 1000, 500]
+    assert [len(values) for values, _query in a.batches(map(str, range(2500)), 1 << 20)] == [1000, 1000, 500]
 
 
 @pytest.mark.parametrize(

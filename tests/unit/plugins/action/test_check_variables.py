@@ -1,0 +1,35 @@
+import pytest
+from ansible_collections.glanceops.image_service.plugins.action import check_variables as c
+
+SPECS = [
+    {
+        "argument_specs": {
+            "install": {"options": {"glance_release": {"type": "str", "description": "x"}, "glance_common_x": {}}},
+            "stop": {"options": None},
+        }
+    },
+    {"argument_specs": {"main": {"options": {"glance_api_port": {"type": "int"}}}}},
+]
+
+
+def test_operators_options_of_all_entry_points_are_collected():
+    assert c.operator_options(SPECS) == {"glance_release": {"type": "str"}, "glance_api_port": {"type": "int"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("glance_release", []),
+        (
+            "glance_relase",
+            ["glance_relase is not a variable of glanceops.image_service (did you mean glance_release?)"],
+        ),
+        ("glance_zzzzzzzzzzzz", ["glance_zzzzzzzzzzzz is not a variable of glanceops.image_service"]),
+        ("glance_common_service", []),
+        ("glance_lab_suite", []),
+        ("__glance_x", []),
+        ("other", []),
+    ],
+)
+def test_a_name_that_nobody_knows_is_told(name, expected):
+    assert c.unknown([name], ["glance_release", "glance_api_port"]) == expected
