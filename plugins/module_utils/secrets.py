@@ -13,7 +13,7 @@ MASK = "********"
 # by a test on a deployed host.
 _SECRET_OPTION = re.compile(
     r"(passw(or)?d|secret|credential|hmac_keys|encryption_key|access_key|transport_url"
-    r"|connection(_string)?$|(^|_)token(_id)?$|(^|_)auth_key$|swift_store_key$|^key$)",
+    r"|connection(_string)?$|(^|_)token(_id)?$|(^|_)auth_key$|role_id$|backend_argument|swift_store_(key|user)$|^key$)",
     re.IGNORECASE,
 )
 _ASSIGNMENT = re.compile(r"^(?P<lead>[\s#;]*(?P<option>[\w.-]+)\s*[=:]\s*)(?P<value>.*)$")

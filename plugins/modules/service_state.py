@@ -125,7 +125,8 @@ def restart(module: AnsibleModule) -> None:
     """Load the unit file anew and restart the unit."""
     unit = f"{module.params['name']}.service"
     service.systemctl("daemon-reload")
-    if service.properties(unit)["ActiveState"] == "failed":
+    if service.properties(unit)["ActiveState"] != "inactive":
+        # Also forgets the starts that count towards systemd's limit on them.
         service.systemctl("reset-failed", unit)
     service.systemctl("enable", unit)
     service.systemctl("restart", unit, timeout=module.params["stop_timeout"] + module.params["health_timeout"])
