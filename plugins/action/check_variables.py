@@ -45,6 +45,15 @@ def unknown(names: Iterable[str], known: Iterable[str]) -> list[str]:
     return sentences
 
 
+def texts(given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each dictionary or list that is given as text, which Ansible takes and the roles do not."""
+    return [
+        f"{name} should be a {options[name]['type']}, found a text: give it in a file, or as -e '{{\"{name}\": ...}}'"
+        for name, value in sorted(given.items())
+        if options[name]["type"] in ("dict", "list") and isinstance(value, str)
+    ]
+
+
 class ActionModule(ActionBase):
     """Action plugin; nothing of it runs on the host."""
 
@@ -71,6 +80,7 @@ class ActionModule(ActionBase):
             {name: {**option, "required": False} for name, option in options.items()}
         ).validate(given)
         problems += checked.error_messages
+        problems += texts(given, options)
         result.update(changed=False)
         if problems:
             host = task_vars.get("inventory_hostname", "")

@@ -421,7 +421,10 @@ def main() -> None:
     try:
         result = verb(module, record_path)
     except config_set.ConfigSetError as error:
-        result = {"failed": True, "msg": f"The configuration of {module.params['name']} was not changed: {error}."}
+        result = {
+            "failed": True,
+            "msg": f"The configuration of {module.params['name']} was not changed: {str(error).rstrip('.')}.",
+        }
     module.hide()
     if result.get("failed"):
         module.fail_json(**result)

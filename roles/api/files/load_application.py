@@ -1,6 +1,10 @@
-"""Load the image API as its server would, and read the value of every option; one printed line says what can't be."""
+"""Load the image API as its server would, and look at what Glance itself looks at only when it is used.
+
+One printed line says what can't be: a value of the wrong type, a store that can't take images, a rule nobody reads.
+"""
 
 import os
+import re
 from collections.abc import Mapping
 
 
@@ -11,13 +15,38 @@ def read(options: Mapping) -> None:
             read(value)
 
 
+def check_default_store() -> None:
+    """Raise what the default store found wrong; Glance starts all the same and refuses every upload."""
+    if not cfg.CONF.enabled_backends:
+        return
+    store = multi_backend.get_store_from_store_identifier(cfg.CONF.glance_store.default_backend)
+    if not store.is_capable(capabilities.BitMasks.WRITE_ACCESS):
+        store.configure(re_raise_bsc=True)
+
+
+def check_policy() -> None:
+    """Raise ValueError for a rule of policy.yaml that is none of Glance's and that no other rule names."""
+    with open(os.path.join(os.environ["OS_GLANCE_CONFIG_DIR"], "policy.yaml")) as handle:
+        rules = yaml.safe_load(handle) or {}
+    known = {rule.name for rule in policies.list_rules()} | set(re.findall(r"\brule:([\w:.-]+)", str(rules)))
+    unknown = sorted(set(rules) - known)
+    if unknown:
+        raise ValueError(f"policy.yaml holds {', '.join(unknown)}, which no rule of Glance is called")
+
+
 try:
+    import yaml
+    from glance import policies
+
     # glance.wsgi.api does no more than this, and Debian's packages of 2025.1 lack it.
     from glance.common import wsgi_app
+    from glance_store import capabilities, multi_backend
     from oslo_config import cfg
 
     application = wsgi_app.init_app()
     read(cfg.CONF)
+    check_default_store()
+    check_policy()
 except Exception as error:
     # Glance's log wraps the traceback, each line of it behind a prefix of its own.
     print("load_application:", f"{type(error).__name__}: {error}".replace("\n", " "), flush=True)

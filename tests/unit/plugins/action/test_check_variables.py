@@ -33,3 +33,12 @@ def test_operators_options_of_all_entry_points_are_collected():
 )
 def test_a_name_that_nobody_knows_is_told(name, expected):
     assert c.unknown([name], ["glance_release", "glance_api_port"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [("{}", True), ("[]", True), ({}, False), ([], False)],
+    ids=["text", "list text", "dict", "list"],
+)
+def test_a_dictionary_given_as_text_is_refused(value, refused):
+    assert bool(c.texts({"glance_config": value}, {"glance_config": {"type": "dict"}})) is refused
