@@ -10,6 +10,8 @@ PYTHON ?= python3
 SUITE ?= bookworm
 # Inventory of your own hosts to deploy to, in place of a throw-away host.
 INVENTORY ?=
+# Scenarios of `make test`, in this order.
+SCENARIOS := default releases
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
 ARGS ?=
 
@@ -32,7 +34,7 @@ say = printf '$(if $(MAKE_TERMOUT),\n\033[1m%s\033[0m\n,\n%s\n)' $(1)
 
 .PHONY: help
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deploy
 ifeq ($(INVENTORY),)
@@ -84,19 +86,13 @@ sanity: .venv/.complete ## run ansible-test's sanity tests
 	tests/sanity.sh
 
 .PHONY: molecule
-molecule: .venv/.complete ## run the scenario default on a real host
-	@$(call say,'Scenario default')
-	@$(LAB) install >/dev/null
-	molecule test --scenario-name default
+molecule: $(SCENARIOS:%=molecule-%) ## run the scenarios on real hosts, or one of them: make molecule-default
 
-.PHONY: molecule-releases
-molecule-releases: .venv/.complete ## run the scenario releases: every release, Debian 12 and 13, wheels and packages
-	@$(call say,'Scenario releases')
+.PHONY: $(SCENARIOS:%=molecule-%)
+$(SCENARIOS:%=molecule-%): molecule-%: .venv/.complete
+	@$(call say,'Scenario $*')
 	@$(LAB) install >/dev/null
-	molecule test --scenario-name releases
-
-.PHONY: test-all
-test-all: test molecule-releases ## run every test there is
+	molecule test --scenario-name $*
 
 .PHONY: benchmark
 benchmark: .venv/.complete ## measure a deployment on throw-away hosts

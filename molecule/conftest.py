@@ -407,6 +407,39 @@ def service(host: Any) -> Service:
     return Service(host)
 
 
+@pytest.fixture
+def upload_over_restart(api: Api, host: Any, service: Service) -> Callable[[], tuple[str, str]]:
+    """Restart the service in the middle of an upload; gives the image and the SHA-256 of what was sent."""
+
+    def run() -> tuple[str, str]:
+        blocks = [os.urandom(MIB) for _number in range(8)]
+        image, before = api.create(), service.main_pid
+        go_on, answers = threading.Event(), []
+
+        def held() -> Iterator[bytes]:
+            yield from blocks[:3]
+            assert go_on.wait(60)
+            yield from blocks[3:]
+
+        thread = threading.Thread(target=lambda: answers.append(api.upload(image, held())))
+        thread.start()
+        try:
+            wait_until(lambda: api.show(image)["status"] == "saving")
+            host.check_output("systemctl --no-block restart glance-api")
+            wait_until(lambda: service.show("ActiveState") == "deactivating")
+            assert service.main_pid == before
+            assert not answers
+        finally:
+            go_on.set()
+            thread.join(60)
+        assert [answer.status for answer in answers] == [204], answers
+        wait_until(lambda: service.show("ActiveState") == "active" and service.main_pid != before, 60)
+        wait_until(lambda: api.request("GET", "/healthcheck").status == 200, 60)
+        return image, hashlib.sha256(b"".join(blocks)).hexdigest()
+
+    return run
+
+
 @pytest.fixture(name="wait_until", scope="session")
 def wait_until_fixture() -> Callable[..., Any]:
     """Wait for a condition: ``wait_until(condition, seconds)`` returns its first true value."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import itertools
 import os
 import threading
 
@@ -76,34 +75,10 @@ def test_qcow2_declared_as_qcow2_becomes_active(api, host):
     assert api.download(image) == hashlib.sha256(disk).hexdigest()
 
 
-def test_upload_in_flight_survives_a_restart(api, host, service, wait_until):
-    digest, go_on, answers = hashlib.sha256(), threading.Event(), []
-    image, before = api.create(), service.main_pid
-
-    def held(blocks):
-        yield from itertools.islice(blocks, 3)
-        assert go_on.wait(60)
-        yield from blocks
-
-    def upload():
-        answers.append(api.upload(image, held(blocks_of(8 * MIB + ODD, MIB, digest))))
-
-    thread = threading.Thread(target=upload)
-    thread.start()
-    try:
-        wait_until(lambda: api.show(image)["status"] == "saving")
-        host.check_output("systemctl --no-block restart glance-api")
-        wait_until(lambda: service.show("ActiveState") == "deactivating")
-        assert service.main_pid == before
-        assert not answers
-    finally:
-        go_on.set()
-        thread.join(60)
-    assert [answer.status for answer in answers] == [204], answers
-    wait_until(lambda: service.show("ActiveState") == "active", 60)
-    assert service.main_pid != before
+def test_upload_in_flight_survives_a_restart(api, upload_over_restart):
+    image, sent = upload_over_restart()
     assert api.show(image)["status"] == "active"
-    assert api.download(image) == digest.hexdigest()
+    assert api.download(image) == sent
 
 
 def test_image_status_tells_images_by_name_and_by_id(api, module, host_name):

@@ -44,6 +44,12 @@ def test_chunked_upload_comes_back_bit_for_bit(api, chunk):
     assert api.show(image)["stores"] == "file"
 
 
+def test_upload_in_flight_survives_a_restart(api, upload_over_restart):
+    image, sent = upload_over_restart()
+    assert api.show(image)["status"] == "active"
+    assert api.download(image) == sent
+
+
 def test_content_that_is_not_of_its_format_is_refused(api):
     image = api.create(name="no disk", disk_format="qcow2")
     answer = api.upload(image, [b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(64 * KIB)])
