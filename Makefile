@@ -24,7 +24,6 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
 export ANSIBLE_PIPELINING := true
-export ANSIBLE_DISPLAY_SKIPPED_HOSTS := false
 export ANSIBLE_CALLBACK_RESULT_FORMAT := yaml
 export ANSIBLE_FORCE_COLOR := $(if $(MAKE_TERMOUT),true,false)
 export MOLECULE_GLOB := molecule/*/molecule.yml

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pathlib
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -81,6 +80,8 @@ def bare_script() -> float:
 def main() -> None:
     """Measure and print."""
     os.environ["ANSIBLE_FORCE_COLOR"] = "false"
+    # Else the lines that time the tasks come in blocks.
+    os.environ["PYTHONUNBUFFERED"] = "1"
     lab("install")
     lab("base", "bookworm")
     fresh_host()
@@ -90,7 +91,6 @@ def main() -> None:
     first, first_tasks, _output = playbook("playbooks/site.yml")
     no_op, no_op_tasks, output = median_of("playbooks/site.yml")
     floor, _tasks, _output = median_of("benchmarks/floor.yml")
-    connection = statistics.median(playbook("benchmarks/floor.yml", "--list-tasks")[0] for _number in range(3))
     modules = playbook("playbooks/site.yml", "-vvv")[2].count("Using module file")
     results = sum(int(number) for number in re.findall(r"(?:ok|skipped)=(\d+)", output))
     bare = bare_script()
@@ -102,7 +102,6 @@ def main() -> None:
     print(f"| the same steps as a bare script on the host (`benchmarks/bare_install.sh`) | {bare:.1f} | 1 |")
     print(f"| no-op run, median of {NO_OP_RUNS} | {no_op:.1f} | {no_op / floor:.2f} of the floor |")
     print(f"| the floor: facts and one module, median of {NO_OP_RUNS} | {floor:.1f} | 1 |")
-    print(f"| ansible-playbook that only lists tasks | {connection:.1f} | |")
     print(f"\nThe no-op run has {results} task results, {modules} of them a module run on the host.")
     show_tasks("Where a first run's time goes (wheels fetched before):", first_tasks, 0.5)
     show_tasks("Where a no-op run's time goes:", no_op_tasks, 0.15)
