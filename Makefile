@@ -122,7 +122,7 @@ clean: ## take every lab away, and remove caches and the tool environment
 	  echo "The tools need Python 3.11 or newer, found $$($(PYTHON) --version): name another with PYTHON=path." >&2; exit 1; }
 	@$(call say,'Building the tool environment in .venv (about half a minute)')
 	@rm -rf .venv && $(PYTHON) -m venv .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt || { \
+	@.venv/bin/pip install --quiet --quiet --disable-pip-version-check --requirement requirements-dev.txt || { \
 	  echo "pip should fetch the tools, found the words above: look at this machine's network and at pip's configuration." >&2; exit 1; }
 	@mkdir -p .ansible/collections/ansible_collections/glanceops
 	@ln -sfn ../../../.. .ansible/collections/ansible_collections/glanceops/image_service

@@ -57,7 +57,8 @@ def base_url(api_url: str) -> str:
     if "@" in parts.netloc:
         raise ValueError("api_url has a user name in it: expected no secret there, give a token with the option token.")
     try:
-        parts.port  # noqa: B018
+        # Looked at for the ValueError that a port which is none raises.
+        _port = parts.port
     except ValueError as error:
         raise ValueError(f"api_url is '{api_url}': {error}.") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
