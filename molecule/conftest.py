@@ -94,13 +94,13 @@ def environment() -> dict[str, str]:
 @contextlib.contextmanager
 def variables_file(variables: Mapping[str, Any] | None) -> Iterator[list[str]]:
     """Give the options that pass *variables* by a file that only the caller can read."""
-    if not variables:
-        yield []
-        return
     with tempfile.NamedTemporaryFile("w", suffix=".json") as handle:
-        json.dump(variables, handle)
+        json.dump(variables or {}, handle)
         handle.flush()
-        yield ["-e", f"@{handle.name}"]
+        try:
+            yield ["-e", f"@{handle.name}"]
+        finally:
+            handle.close()
 
 
 @contextlib.contextmanager
