@@ -178,7 +178,6 @@ import re
 import shutil
 import stat
 import subprocess
-import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -280,7 +279,12 @@ def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool) -> 
 def validate(module: AnsibleModule) -> None:
     """Stage the set and run the validators over it; raises ConfigSetError with the first refusal."""
     beside = os.path.dirname(module.params["record_directory"])
-    staged = tempfile.mkdtemp(prefix=".staged-", dir=module.tmpdir if module.check_mode else beside)
+    folder = module.tmpdir if module.check_mode else beside
+    # Always the same name, so that what a killed run staged does not stay.
+    staged = os.path.join(folder, f".staged-{module.params['name']}")
+    if os.path.isdir(staged):
+        shutil.rmtree(staged)
+    os.mkdir(staged, stat.S_IRWXU)
     try:
         if not module.check_mode:
             # Closed to all but root and the group that owns the folder beside, which is the service's.

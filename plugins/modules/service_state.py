@@ -200,7 +200,9 @@ def main() -> None:
             journal=lines[-_JOURNAL_LINES:],
         )
     try:
-        config_set.confirm(record_path)
+        # A process that ran before knows nothing of files that came since.
+        if changed:
+            config_set.confirm(record_path)
     except config_set.ConfigSetError as error:
         module.fail_json(
             msg=f"{name} runs and answers, but that could not be noted: {error}.", restored=False, journal=[]

@@ -239,3 +239,10 @@ def test_a_refused_option_does_not_show_the_texts(place, config_files):
 def test_the_diff_shows_the_whole_text_of_a_file_without_secrets(config_files):
     (shown,) = config_files({"a": "debug = true\n"})["diff"]
     assert (shown["before"], shown["after"]) == ("", "debug = true\n")
+
+
+def test_what_a_killed_run_staged_does_not_stay(config_files, place):
+    (place / ".staged-glance-api").mkdir()
+    (place / ".staged-glance-api" / "left.conf").write_text("password = hunter2")
+    assert config_files({"a.conf": "x=1\n"})["changed"] is True
+    assert sorted(path.name for path in place.iterdir()) == [".sets", "a.conf"]

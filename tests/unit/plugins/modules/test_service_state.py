@@ -177,9 +177,16 @@ def test_a_restart_confirms_the_new_configuration(host, active):
 
 
 def test_a_start_confirms_the_configuration_too(host):
+    host.unit(active="inactive")
     host.configure("good=2")
     host.run("started")
     assert host.state == config_set.RUNNING
+
+
+def test_a_service_that_ran_before_does_not_confirm_what_came_since(host):
+    host.configure("good=2")
+    assert host.run("started")["changed"] is False
+    assert host.state == config_set.SWAPPED
 
 
 def test_a_restart_without_an_answer_brings_the_configuration_before_back(host):
