@@ -50,14 +50,14 @@ def server(status, body=b"", before=lambda: None):
 )
 def test_health(status, body, expected):
     with server(status, body) as running:
-        assert s.health(running.url) == expected
+        assert s.health(running.url) == s.Health(*expected)
         assert running.asked == ["/healthcheck"]
 
 
 def test_health_of_a_port_where_nothing_listens():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    assert s.health(f"http://127.0.0.1:{port}/") == (False, False, "[Errno 111] Connection refused")
+    assert s.health(f"http://127.0.0.1:{port}/") == s.Health(False, False, "[Errno 111] Connection refused")
 
 
 def test_health_of_a_server_that_is_too_slow(monkeypatch):
@@ -66,7 +66,7 @@ def test_health_of_a_server_that_is_too_slow(monkeypatch):
     with server(200, before=asked_on.wait) as running:
         seen = s.health(running.url)
         asked_on.set()
-    assert seen == (False, False, "timed out")
+    assert seen == s.Health(False, False, "timed out")
 
 
 @pytest.mark.parametrize("words", [b"220 mail.example.com ESMTP\r\n", b"HTTP/1.1 banana\r\n\r\n", b""])
@@ -199,7 +199,13 @@ def test_waiting_ends_at_once_when_the_unit_failed_or_after_the_time(program, st
     program("systemctl", f'echo >>$0.calls; echo "{state}"')
     timeout = 0 if "ActiveState=active\n" in state else 600
     with server(500) as running, pytest.raises(s.ServiceError, match=expected):
-        s.wait_until_healthy("x.service", running.url, timeout)
+        s.wait_until_healthy(["x.service"], running.url, timeout)
+
+
+def test_the_unit_that_ended_is_named_among_several(program):
+    program("systemctl", "echo 'ActiveState=active\nResult=success\n\nActiveState=failed\nNRestarts=0\nResult=signal'")
+    with server(500) as running, pytest.raises(s.ServiceError, match=r"^y.service ended while starting \(signal\)$"):
+        s.wait_until_healthy(["x.timer", "y.service"], running.url, 600)
 
 
 def test_waiting_lasts_until_the_service_answers(program, monkeypatch):
@@ -207,7 +213,34 @@ def test_waiting_lasts_until_the_service_answers(program, monkeypatch):
     monkeypatch.setattr(s, "_POLL_SECONDS", 0)
     answers = iter([s.Health(False, False, "refused")] * 3 + [s.Health(True, False, "200 OK")])
     monkeypatch.setattr(s, "health", lambda _url: next(answers))
-    assert s.wait_until_healthy("x.service", "http://127.0.0.1/", 600).found == "200 OK"
+    assert s.wait_until_healthy(["x.service"], "http://127.0.0.1/", 600).found == "200 OK"
+
+
+def test_several_units_are_asked_for_at_once(program, tmp_path):
+    program(
+        "systemctl",
+        """shift 2
+        echo "$*" >> asked
+        for unit; do echo "LoadState=loaded"; echo "Name=a=$unit"; echo "Empty="; echo; done""",
+    )
+    assert s.properties_of(["x.timer", "y.service", "x.timer"]) == {
+        name: {"LoadState": "loaded", "Name": f"a={name}", "Empty": ""} for name in ("x.timer", "y.service")
+    }
+    assert s.properties("z.service")["Name"] == "a=z.service"
+    assert (tmp_path / "asked").read_text() == "x.timer y.service\nz.service\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "since", "expected"),
+    [
+        ("first\nlast with password=hunter2.\n\n", "Sun 2026-11-22", "last with password=********"),
+        ("", "Sun 2026-11-22", ""),
+        ("of a run before", "", ""),
+    ],
+)
+def test_last_words(program, said, since, expected):
+    program("journalctl", f'case "$*" in *"--since={since} _SYSTEMD_UNIT=x.service") echo "{said}" ;; esac')
+    assert s.last_words("x.service", {"InactiveExitTimestamp": since}) == expected
 
 
 def test_the_journal_is_read_from_its_cursor_and_masked(program):
@@ -218,7 +251,7 @@ def test_the_journal_is_read_from_its_cursor_and_masked(program):
         *"-u x.service"*"--after-cursor=s=1;i=2"*) echo 'connecting to mysql://u:hunter2@db'; echo; echo end ;;
         esac""",
     )
-    assert s.journal("x.service", s.journal_cursor()) == ["connecting to mysql://********@db", "end"]
+    assert s.journal("x.service", cursor=s.journal_cursor()) == ["connecting to mysql://********@db", "end"]
 
 
 def test_an_empty_journal_has_no_cursor(program):
