@@ -179,6 +179,14 @@ def save_record(path: str, record: dict[str, Any]) -> None:
         raise ConfigSetError(f"{path} can't be written: {error.strerror}") from error
 
 
+def others(record_path: str) -> set[str]:
+    """Return the paths that sets besides the one of *record_path* have, such as the link to the release in use."""
+    folder, own = os.path.split(record_path)
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    records = (load_record(os.path.join(folder, name)) for name in names if name.endswith(".json") and name != own)
+    return {path for record in records for path in record["paths"]}
+
+
 def compare(wanted: list[dict[str, Any]], record: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return (found, wanted) items that differ; what an earlier set had and this one has not is wanted absent.
 
@@ -259,8 +267,9 @@ def restore(record_path: str) -> bool:
 
 
 def forget(record_path: str) -> None:
-    """Remove the files and links of the set of now, and its record; directories stay, since they may hold data."""
+    """Remove the files and links that only the set of now has, and its record; directories stay: they may hold data."""
     record = load_record(record_path)
-    put([{"path": path, "kind": "absent"} for path in record["paths"]])
+    own = set(record["paths"]) - others(record_path)
+    put([{"path": path, "kind": "absent"} for path in sorted(own)])
     _clean(record["paths"])
     _remove(record_path)

@@ -323,6 +323,16 @@ def test_forget_removes_files_and_record_and_spares_directories(place, record):
     c.forget(record)
 
 
+def test_forget_spares_what_another_set_has_too(place, record, tmp_path):
+    other = str(tmp_path / "sets" / "glance-scrubber.json")
+    deploy(record, file(place / "api", "a"), link(place / "current", "release"))
+    deploy(other, file(place / "scrubber", "s"), link(place / "current", "release"))
+    c.forget(other)
+    assert sorted(path.name for path in place.iterdir()) == ["api", "current"]
+    c.forget(record)
+    assert list(place.iterdir()) == []
+
+
 def test_confirming_without_a_record_makes_none(record):
     c.confirm(record)
     assert not os.path.exists(record)
