@@ -14,6 +14,8 @@ description:
   - Asks C(glance-manage db check) and runs C(glance-manage db sync) only when that says so, hence an honest C(changed).
   - Exit codes of C(db check), from Glance's source C(glance/cmd/manage.py), are 0 up to date, 3 expand needed,
     4 migrate needed, 5 contract needed.
+  - C(db check) refuses PostgreSQL. There C(glance-manage db sync) itself tells whether there was anything to do, and in
+    check mode C(glance-manage db version) is compared with O(head).
 options:
   manage:
     description: Path of C(glance-manage).
@@ -31,6 +33,11 @@ options:
     description:
       - Path of the database if it is an SQLite file. In check mode a missing one is a change, and is not made.
     type: path
+  head:
+    description: Revision that the schema of the release ends with, used where C(db check) can't be asked.
+    type: str
+    default: ""
+    version_added: "0.2.0"
   timeout:
     description: Seconds that a command may take.
     type: int
@@ -58,44 +65,29 @@ needed:
   description: What C(db check) asked for.
   returned: success
   type: str
-  choices: [nothing, expand, migrate, contract, everything]
+  choices: [nothing, expand, migrate, contract, sync, everything]
 """
 
 import os
-import pwd
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.glanceops.image_service.plugins.module_utils.program import ProgramError, run_as
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
 
 _NEEDED = {0: "nothing", 3: "expand", 4: "migrate", 5: "contract"}
+# Words of glance/cmd/manage.py.
+_NO_CHECK = "Rolling upgrades are currently supported only for"
+_NOTHING_DONE = "Database is up to date"
 
 
 def run(module: AnsibleModule, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run C(glance-manage) as the service user."""
-    account = pwd.getpwnam(module.params["user"])
     command = [module.params["manage"], f"--config-file={module.params['config_file']}", "db", *arguments]
     try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
-            cwd="/",
-            user=account.pw_uid,
-            group=account.pw_gid,
-            extra_groups=[],
-            umask=0o027,
-            timeout=module.params["timeout"],
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        module.fail_json(msg=f"'glance-manage db {arguments[0]}' did not end within {module.params['timeout']} s.")
-        raise
-    except OSError as error:
-        module.fail_json(msg=f"{module.params['manage']} can't be run as {module.params['user']}: {error.strerror}.")
+        return run_as(module.params["user"], command, module.params["timeout"], stderr=subprocess.STDOUT, umask=0o027)
+    except ProgramError as error:
+        module.fail_json(msg=f"{error}.")
         raise
 
 
@@ -109,6 +101,24 @@ def fail(module: AnsibleModule, done: subprocess.CompletedProcess[str], verb: st
     )
 
 
+def sync(module: AnsibleModule) -> str:
+    """Bring the schema up to date; returns what the command printed."""
+    done = run(module, "sync")
+    if done.returncode != 0:
+        fail(module, done, "sync")
+    return done.stdout
+
+
+def sync_unchecked(module: AnsibleModule) -> str:
+    """Do what is needed where C(db check) can't tell; returns what was needed."""
+    if not module.check_mode:
+        return "nothing" if _NOTHING_DONE in sync(module) else "sync"
+    found = run(module, "version")
+    if found.returncode != 0:
+        fail(module, found, "version")
+    return "nothing" if module.params["head"] in found.stdout.split() else "sync"
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -117,6 +127,7 @@ def main() -> None:
             "config_file": {"type": "path", "required": True},
             "user": {"type": "str", "default": "glance"},
             "sqlite_file": {"type": "path"},
+            "head": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 3600},
         },
         supports_check_mode=True,
@@ -129,13 +140,14 @@ def main() -> None:
     if module.check_mode and missing:
         module.exit_json(changed=True, needed="everything")
     checked = run(module, "check")
+    if checked.returncode == 1 and _NO_CHECK in checked.stdout:
+        needed = sync_unchecked(module)
+        module.exit_json(changed=needed != "nothing", needed=needed)
     if checked.returncode not in _NEEDED:
         fail(module, checked, "check")
     needed = _NEEDED[checked.returncode]
     if needed != "nothing" and not module.check_mode:
-        synced = run(module, "sync")
-        if synced.returncode != 0:
-            fail(module, synced, "sync")
+        sync(module)
     module.exit_json(changed=needed != "nothing", needed=needed)
 
 

@@ -35,9 +35,9 @@ def test_wheels_hold_the_server(release):
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_the_table_says_all_that_the_roles_ask(release):
-    known = {"version": str, "python": str, "server": str, "debian_packages": str}
+    known = {"version": str, "python": str, "schema": str, "server": str, "debian_packages": str}
     entry = RELEASES[release]
-    assert {"version", "python", "server"} <= entry.keys() <= known.keys()
+    assert {"version", "python", "schema", "server"} <= entry.keys() <= known.keys()
     assert all(isinstance(value, known[key]) for key, value in entry.items())
 
 

@@ -12,14 +12,17 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs comman
 def database(tmp_path, run_module):
     """Run the module against a glance-manage that ends as told and notes how it was called."""
 
-    def run(check=0, sync=0, output="", check_mode=False, **options):
+    def run(check=0, sync=0, version=0, output="", said=None, check_mode=False, **options):
         manage = tmp_path / "glance-manage"
         manage.write_text(
             f'#!/bin/sh\ncd {tmp_path}\necho "$*" >> calls\nenv > environment\numask > umask\n'
-            f'cat output\ncase "$*" in *check) exit {check} ;; *) exit {sync} ;; esac\n'
+            'for verb; do :; done\ncat output\n[ ! -e "said-$verb" ] || cat "said-$verb" >&2\n'
+            f"case $verb in check) exit {check} ;; sync) exit {sync} ;; *) exit {version} ;; esac\n"
         )
         manage.chmod(0o755)
         (tmp_path / "output").write_text(output)
+        for verb, text in (said or {}).items():
+            (tmp_path / f"said-{verb}").write_text(f"{text}\n")
         (tmp_path / "conf").touch()
         (tmp_path / "calls").write_text("")
         options = {
@@ -95,3 +98,67 @@ def test_the_command_gets_a_clean_environment(database, tmp_path, monkeypatch):
     database()
     assert "OS_PASSWORD" not in (tmp_path / "environment").read_text()
     assert (tmp_path / "umask").read_text() == "0027\n"
+
+
+def test_a_host_without_the_user_gives_a_sentence(database):
+    result, calls = database(user="nobody-here")
+    assert result["msg"] == "there is no user named nobody-here on this host: run site.yml first."
+    assert calls == []
+
+
+def test_a_sync_that_takes_too_long_gives_a_sentence(database):
+    result, calls = database(check=3, sync="$(sleep 30)", timeout=1)
+    assert result["msg"] == "'glance-manage db sync' did not end within 1 s."
+    assert calls == ["check", "sync"]
+
+
+# -------------------------------------------------------------------------- a database that "db check" does not support
+
+REFUSED = "Rolling upgrades are currently supported only for MySQL and Sqlite"
+UP_TO_DATE = "Database is up to date. No migrations needed."
+SYNCED = (
+    "INFO  [alembic] Running upgrade\nUpgraded database to: head01, current revision(s): head01\nDatabase is synced."
+)
+
+
+@pytest.mark.parametrize(("said", "needed"), [(UP_TO_DATE, "nothing"), (SYNCED, "sync"), ("", "sync")])
+def test_where_there_is_no_check_the_sync_tells_what_was_needed(database, said, needed):
+    result, calls = database(check=1, said={"check": REFUSED, "sync": said}, head="head01")
+    assert (result["needed"], result["changed"]) == (needed, needed != "nothing")
+    assert calls == ["check", "sync"]
+
+
+@pytest.mark.parametrize(
+    ("version", "options", "needed"),
+    [
+        ("head01", {"head": "head01"}, "nothing"),
+        ("INFO x\nhead01", {"head": "head01"}, "nothing"),
+        ("head00", {"head": "head01"}, "sync"),
+        # A part of a name is another revision.
+        ("head010", {"head": "head01"}, "sync"),
+        ("", {"head": "head01"}, "sync"),
+        ("head01", {}, "sync"),
+    ],
+)
+def test_in_check_mode_the_revision_tells_what_is_needed(database, version, options, needed):
+    result, calls = database(check=1, check_mode=True, said={"check": REFUSED, "version": version}, **options)
+    assert (result["needed"], result["changed"]) == (needed, needed != "nothing")
+    assert calls == ["check", "version"]
+
+
+@pytest.mark.parametrize(("check_mode", "verb"), [(False, "sync"), (True, "version")])
+def test_a_database_without_check_that_fails_gives_the_last_line(database, check_mode, verb):
+    said = {"check": REFUSED, verb: "OperationalError: postgresql://glance:hunter2@db/glance: no route"}
+    result, calls = database(check=1, said=said, check_mode=check_mode, **{verb: 2})
+    assert result["msg"] == (
+        f"'glance-manage db {verb}' should end well, found exit code 2: "
+        "OperationalError: postgresql://********@db/glance: no route"
+    )
+    assert calls == ["check", verb]
+
+
+@pytest.mark.parametrize("code", [0, 3, 2])
+def test_only_a_refused_check_is_done_without(database, code):
+    result, calls = database(check=code, said={"check": REFUSED})
+    assert result.get("needed") == {0: "nothing", 3: "expand"}.get(code)
+    assert calls == ["check"] + (["sync"] if code == 3 else [])

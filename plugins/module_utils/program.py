@@ -1,0 +1,95 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs of the service, run as the user of the service."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
+
+
+class ProgramError(Exception):
+    """A program could not be run, or not to its end; the text is one sentence for the operator, without a full stop."""
+
+
+def run_as(user: str, command: Sequence[str], timeout: float, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run *command* as *user* with an environment of its own; *timeout* in seconds, *options* as subprocess.run takes.
+
+    Raises ProgramError when there is no such user or program, or no end in time.
+    """
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError as error:
+        raise ProgramError(f"there is no user named {user} on this host: run site.yml first") from error
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
+            cwd="/",
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=[],
+            timeout=timeout,
+            check=False,
+            **{"stderr": subprocess.PIPE, **options},
+        )
+    except subprocess.TimeoutExpired as error:
+        words = [os.path.basename(command[0]), *(word for word in command[1:] if not word.startswith("-"))]
+        raise ProgramError(f"'{' '.join(words)}' did not end within {timeout:.0f} s") from error
+    except OSError as error:
+        raise ProgramError(f"{command[0]} can't be run as {user}: {error.strerror}") from error
+
+
+def last_line(text: str) -> str:
+    """Return the last line of what the program printed, without its name and without secrets; "" for nothing."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return mask_text(lines[-1].removeprefix("pending_images: ")) if lines else ""
+
+
+class PendingImages:
+    """The program that the scrubber's role puts on its host, roles/scrubber/files/pending_images.py."""
+
+    # Of every module that runs it; documented in the fragment pending_images.
+    OPTIONS: ClassVar[dict[str, Any]] = {
+        "program": {"type": "path", "default": "/opt/glance/libexec/pending_images.py"},
+        "user": {"type": "str", "default": "glance"},
+    }
+
+    def __init__(self, parameters: Mapping[str, Any], timeout: float = 600) -> None:
+        self.program, self.user, self.timeout = parameters["program"], parameters["user"], timeout
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a verb to an end of its own, good or bad; raises ProgramError when that can't be."""
+        if not os.path.exists(self.program):
+            raise ProgramError("the scrubber is not deployed to this host: run site.yml first")
+        done = run_as(self.user, [self.program, *arguments], self.timeout)
+        if done.returncode != 0 and not last_line(done.stderr):
+            raise ProgramError(f"{self.words(arguments)} ended with exit code {done.returncode} and printed nothing")
+        return done
+
+    def words(self, arguments: Sequence[str]) -> str:
+        """Return what was run, for a sentence."""
+        return f"'{os.path.basename(self.program)} {' '.join(word for word in arguments if not word.startswith('-'))}'"
+
+    def ask(self, *arguments: str) -> dict[str, Any]:
+        """Run a verb that prints one line of JSON and return that; raises ProgramError with the sentence it gave."""
+        done = self.run(*arguments)
+        if done.returncode != 0:
+            raise ProgramError(last_line(done.stderr))
+        try:
+            # Unmasked: a name may look like a secret.
+            return json.loads(done.stdout.strip().split("\n")[-1])
+        except ValueError as error:
+            found = last_line(done.stdout) or "nothing"
+            raise ProgramError(f"{self.words(arguments)} should print a line of JSON, found: {found}") from error
