@@ -8,10 +8,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 # Debian release of the throw-away host that `make deploy` makes: bookworm or trixie.
 SUITE ?= bookworm
+# Id of the image that `make restore` brings back.
+IMAGE ?=
 # Inventory of your own hosts to deploy to, in place of a throw-away host.
 INVENTORY ?=
 # Scenarios of `make test`, in this order.
-SCENARIOS := default releases
+SCENARIOS := default scrubber releases
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
 ARGS ?=
 
@@ -56,6 +58,14 @@ endif
 .PHONY: status
 status: .venv/.complete ## show hosts, releases, health and images
 	@$(PLAY) playbooks/status.yml
+
+.PHONY: scrub
+scrub: .venv/.complete ## remove the data of deleted images that is due
+	@$(PLAY) playbooks/scrub.yml $(ARGS)
+
+.PHONY: restore
+restore: .venv/.complete ## bring a deleted image back: make restore IMAGE=ID
+	@$(PLAY) playbooks/restore_image.yml --extra-vars=image_id=$(IMAGE) $(ARGS)
 
 .PHONY: destroy
 destroy: ## take the throw-away host of make deploy away

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, size_of
+
 DOCUMENTATION = r"""
 name: status_table
 author: glanceops contributors (@glanceops)
 version_added: "0.1.0"
 short_description: What was found on each host as the lines of a table
 description:
-  - Takes the results of M(glanceops.image_service.service_info) and M(glanceops.image_service.image_status) that were
-    registered for each host, and makes one line for the headings and one for each host.
+  - Takes what was registered for each host, of the API the results of M(glanceops.image_service.service_info) and
+    M(glanceops.image_service.image_status), of the scrubber that of M(glanceops.image_service.scrubber_info), and makes
+    one line for the headings and one for each host.
   - A host without results, such as one that was not reached, has a line that says so.
 options:
   _input:
@@ -26,9 +29,15 @@ options:
   found:
     description:
       - Variables of each host, such as C(hostvars), with the registered results C(__glance_service) and
-        C(__glance_images).
+        C(__glance_images), or C(__glance_scrubber).
     type: dict
     required: true
+  service:
+    description: Service that the table is about.
+    type: str
+    choices: [api, scrubber]
+    default: api
+    version_added: "0.2.0"
 """
 
 EXAMPLES = r"""
@@ -44,8 +53,6 @@ _value:
   elements: str
 """
 
-_HEADINGS = ("HOST", "RELEASE", "UNIT", "ADDRESS", "HEALTH", "IMAGES")
-
 
 def image_counts(images: Mapping[str, Any]) -> str:
     """Return "3 (2 active, 1 queued)" for the result of image_status, or why there is none."""
@@ -57,21 +64,51 @@ def image_counts(images: Mapping[str, Any]) -> str:
     return f"{total} ({parts})" if total else "0"
 
 
-def row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of one host."""
+def trouble(result: Mapping[str, Any]) -> str:
+    """Return why a host has no result."""
+    return str(result.get("msg", "failed")) if result.get("failed") else "not reached"
+
+
+def api_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of one host with the API."""
     service = results.get("__glance_service") or {}
     if "state" not in service:
-        return (host, "unknown", "unknown", "unknown", "not reached", "unknown")
+        return (host, "unknown", "unknown", "unknown", trouble(service), "unknown")
     # A skipped question has no result: the API does not answer.
     images = results.get("__glance_images") or {}
     shown = "unknown" if images.get("skipped") or not images else image_counts(images)
     return (host, service["release"], service["state"], service["address"], service["health"], shown)
 
 
-def status_table(hosts: Iterable[str], found: Mapping[str, Any]) -> list[str]:
+def backlog(found: Mapping[str, Any]) -> str:
+    """Return "2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z" for the images that wait."""
+    if not found:
+        return "unknown"
+    if not found["count"]:
+        return "none"
+    number, size = count_of(found["count"], "image"), size_of(found["bytes"])
+    return f"{number}, {size}, {found['due']} due, oldest deleted {found['oldest']}"
+
+
+def scrubber_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of one host that scrubs."""
+    scrubber = results.get("__glance_scrubber") or {}
+    if "state" not in scrubber:
+        return (host, "unknown", trouble(scrubber), "unknown", "unknown")
+    return (host, scrubber["mode"], scrubber["state"], scrubber["last_run"], backlog(scrubber["backlog"]))
+
+
+_TABLES = {
+    "api": (("HOST", "RELEASE", "UNIT", "ADDRESS", "HEALTH", "IMAGES"), api_row),
+    "scrubber": (("HOST", "SCRUBBER", "STATE", "LAST RUN", "WAITING TO BE SCRUBBED"), scrubber_row),
+}
+
+
+def status_table(hosts: Iterable[str], found: Mapping[str, Any], service: str = "api") -> list[str]:
     """Return the lines of the table, its columns as wide as their widest cell."""
-    rows = [_HEADINGS, *(row(host, found[host]) for host in hosts)]
-    widths = [max(len(line[column]) for line in rows) for column in range(len(_HEADINGS))]
+    headings, row = _TABLES[service]
+    rows = [headings, *(row(host, found[host]) for host in hosts)]
+    widths = [max(len(line[column]) for line in rows) for column in range(len(headings))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in rows]
 
 

@@ -6,7 +6,8 @@ import hashlib
 
 testinfra_hosts = ["ansible://glance_api"]
 
-GONE = ["/opt/glance", "/etc/glance", "/etc/systemd/system/glance-api.service"]
+UNITS = ["glance-api.service", "glance-scrubber.service", "glance-scrubber.timer", "glance-scrubber-check.service"]
+GONE = ["/opt/glance", "/etc/glance", *(f"/etc/systemd/system/{unit}" for unit in UNITS)]
 
 
 def test_teardown_in_check_mode_changes_nothing(playbook, service):
@@ -25,7 +26,8 @@ def test_teardown_keeps_images_for_the_next_deployment(playbook, api, host):
     run = playbook("teardown.yml")
     assert run.rc == 0, run.output
     assert not [path for path in GONE if host.file(path).exists]
-    assert host.run("systemctl cat glance-api").rc != 0
+    assert [unit for unit in UNITS if host.run("systemctl cat %s", unit).rc == 0] == []
+    assert host.run("systemctl --quiet is-active glance-scrubber.timer").rc != 0
     assert host.run("pgrep -u glance").rc == 1
     assert host.file(f"/var/lib/glance/images/{image}").size == len(data)
     assert host.file("/var/lib/glance/database/glance.sqlite").size

@@ -13,6 +13,13 @@ testinfra_hosts = ["ansible://glance_api"]
 TABLE = Path(__file__).parents[3] / "roles/common/vars/main/releases.yml"
 RELEASES = yaml.safe_load(TABLE.read_text())["__glance_releases"]
 KIB, MIB = 1 << 10, 1 << 20
+# As if the image had been deleted long ago.
+MAKE_DUE = """
+import sqlite3, sys
+with sqlite3.connect("/var/lib/glance/database/glance.sqlite", timeout=30) as connection:
+    long_ago = "UPDATE images SET deleted_at = '2001-01-01 00:00:00' WHERE id = ? AND status = 'pending_delete'"
+    assert connection.execute(long_ago, sys.argv[1:]).rowcount == 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +33,12 @@ def test_release_is_the_one_asked_for(host, wanted):
     version = host.check_output(f"{program} --version 2>&1").splitlines()[-1].split()[-1]
     series = RELEASES[wanted["glance_release"]]["version"]
     assert version == series or (packaged and version.split(".")[0] == series.split(".")[0])
+
+
+def test_schema_ends_with_the_revision_of_the_table(host, wanted):
+    programs = "/usr/bin" if wanted.get("glance_install_method") == "package" else "/opt/glance/current/bin"
+    command = f"runuser -u glance -- {programs}/glance-manage --config-file /etc/glance/glance-api.conf db version"
+    assert host.check_output(command).splitlines()[-1] == RELEASES[wanted["glance_release"]]["schema"]
 
 
 def test_server_is_the_one_that_upstream_recommends(host, wanted):
@@ -57,8 +70,36 @@ def test_content_that_is_not_of_its_format_is_refused(api):
     assert api.show(image)["status"] == "queued"
 
 
-def test_service_has_few_rights(host):
-    exposure = host.check_output("systemd-analyze security --no-pager glance-api | tail -n 1").split(": ")[1]
+def test_deleted_image_is_restored_until_it_is_scrubbed(api, host, host_name, playbook, wait_until):
+    data = random.Random(host_name).randbytes(MIB)
+    image = api.create(name="deleted", os_distro="debian", tags=["blue"])
+    assert api.upload(image, [data]).status == 204
+    before = api.show(image)
+    assert api.request("DELETE", f"/v2/images/{image}").status == 204
+    assert api.request("GET", f"/v2/images/{image}").status == 404
+
+    run = playbook("restore_image.yml", {"image_id": image}, "--limit", f"{host_name},localhost")
+    assert run.rc == 0, run.output
+    assert api.show(image) == {**before, "updated_at": api.show(image)["updated_at"]}
+    assert api.download(image) == hashlib.sha256(data).hexdigest()
+
+    assert api.request("DELETE", f"/v2/images/{image}").status == 204
+    assert host.file(f"/var/lib/glance/images/{image}").size == MIB
+    host.check_output("runuser -u glance -- python3 -c %s %s", MAKE_DUE, image)
+    run = playbook("scrub.yml", None, "--limit", host_name)
+    assert run.rc == 0, run.output
+    assert not host.file(f"/var/lib/glance/images/{image}").exists
+    run = playbook("restore_image.yml", {"image_id": image}, "--limit", f"{host_name},localhost")
+    assert run.rc != 0
+    assert "its data was removed" in run.failures
+    wait_until(lambda: host.run("systemctl is-active glance-scrubber-check").stdout != "activating")
+    run = playbook("status.yml", None, "--limit", host_name)
+    assert run.rc == 0, run.output
+
+
+@pytest.mark.parametrize("unit", ["glance-api", "glance-scrubber"])
+def test_service_has_few_rights(host, unit):
+    exposure = host.check_output("systemd-analyze security --no-pager %s | tail -n 1", unit).split(": ")[1]
     assert float(exposure.split()[0]) <= 1.5
 
 

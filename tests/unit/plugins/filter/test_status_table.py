@@ -1,6 +1,14 @@
 import pytest
 from ansible_collections.glanceops.image_service.plugins.filter import status_table as t
 
+SCRUBS = {
+    "mode": "timer",
+    "state": "active",
+    "last_run": "well",
+    "backlog": {"count": 2, "bytes": 1610612736, "oldest": "2026-11-22T01:02:03Z", "due": 0, "due_ids": []},
+    "healthy": True,
+    "health": "ok",
+}
 RUNS = {"release": "2026.2", "state": "active", "address": "http://127.0.0.1:9292", "healthy": True, "health": "200 OK"}
 
 
@@ -47,8 +55,77 @@ def test_image_counts(result, expected):
         ),
     ],
 )
-def test_row(results, expected):
-    assert t.row("h", results) == expected
+def test_api_row(results, expected):
+    assert t.api_row("h", results) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ({}, "unknown"),
+        ({"count": 0, "bytes": 0, "oldest": None, "due": 0, "due_ids": []}, "none"),
+        (SCRUBS["backlog"], "2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z"),
+        (
+            {"count": 1, "bytes": 5, "oldest": "2026-11-22T01:02:03Z", "due": 1, "due_ids": ["a"]},
+            "1 image, 5 bytes, 1 due, oldest deleted 2026-11-22T01:02:03Z",
+        ),
+    ],
+)
+def test_backlog(found, text):
+    assert t.backlog(found) == text
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ({}, ("h", "unknown", "not reached", "unknown", "unknown")),
+        ({"__glance_scrubber": {"unreachable": True}}, ("h", "unknown", "not reached", "unknown", "unknown")),
+        (
+            {"__glance_scrubber": SCRUBS},
+            ("h", "timer", "active", "well", "2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z"),
+        ),
+        (
+            {
+                "__glance_scrubber": {
+                    **SCRUBS,
+                    "mode": "daemon",
+                    "state": "not deployed",
+                    "last_run": "none yet",
+                    "backlog": {},
+                }
+            },
+            ("h", "daemon", "not deployed", "none yet", "unknown"),
+        ),
+        # What was found of the API says nothing about the scrubber.
+        ({"__glance_service": RUNS}, ("h", "unknown", "not reached", "unknown", "unknown")),
+    ],
+)
+def test_scrubber_row(results, expected):
+    assert t.scrubber_row("h", results) == expected
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [
+        ({"failed": True, "msg": "The scrubber can't be looked at: x."}, "The scrubber can't be looked at: x."),
+        ({"failed": True}, "failed"),
+        ({"unreachable": True, "msg": "Connection timed out"}, "not reached"),
+    ],
+)
+def test_a_host_without_an_answer(result, shown):
+    assert t.scrubber_row("h", {"__glance_scrubber": result}) == ("h", "unknown", shown, "unknown", "unknown")
+    api = ("h", "unknown", "unknown", "unknown", shown, "unknown")
+    assert t.api_row("h", {"__glance_service": result}) == api
+
+
+def test_the_table_of_the_scrubber():
+    found = {"a": {"__glance_scrubber": SCRUBS, "__glance_service": RUNS}, "b": {"__glance_service": RUNS}}
+    assert t.status_table(["a", "b"], found, service="scrubber") == [
+        "HOST  SCRUBBER  STATE        LAST RUN  WAITING TO BE SCRUBBED",
+        "a     timer     active       well      2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z",
+        "b     unknown   not reached  unknown   unknown",
+    ]
+    assert t.status_table(["a"], found, service="api") == t.status_table(["a"], found)
 
 
 def test_columns_are_as_wide_as_their_widest_cell():
@@ -62,6 +139,7 @@ def test_columns_are_as_wide_as_their_widest_cell():
 
 def test_no_host_gives_the_headings():
     assert t.status_table([], {}) == ["HOST  RELEASE  UNIT  ADDRESS  HEALTH  IMAGES"]
+    assert t.status_table([], {}, "scrubber") == ["HOST  SCRUBBER  STATE  LAST RUN  WAITING TO BE SCRUBBED"]
 
 
 def test_ansible_finds_the_filter():

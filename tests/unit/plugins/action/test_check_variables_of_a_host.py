@@ -1,0 +1,83 @@
+import types
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.glanceops.image_service.plugins.action import check_variables as c
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:
+
+    def trust_as_template(text):
+        """Every text is a template to ansible-core before 2.19."""
+        return text
+
+
+def check(variables):
+    """Run the plugin as Ansible does, with the variables of a host."""
+    loader = DataLoader()
+    variables = {"inventory_hostname": "h"} | {
+        name: trust_as_template(value) if isinstance(value, str) else value for name, value in variables.items()
+    }
+    task = types.SimpleNamespace(args={}, async_val=0, check_mode=False, diff=False, action="check_variables")
+    connection = types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir=None))
+    templar = Templar(loader=loader, variables=variables)
+    result = c.ActionModule(task, connection, None, loader, templar, None).run(task_vars=variables)
+    assert result["changed"] is False
+    return result
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"other": "{{ nowhere }}", "glance_lab_x": 1, "__glance_x": 1},
+        {"glance_scrub_time": 60, "glance_delayed_delete": True, "glance_scrubber_mode": "daemon"},
+        # As -e on the command line gives them.
+        {"glance_scrub_time": "60", "glance_delayed_delete": "yes"},
+        {"glance_scrub_time": "{{ hours * 3600 }}", "hours": 2, "glance_config": {"DEFAULT": {"debug": None}}},
+    ],
+)
+def test_good_variables_pass(variables):
+    result = check(variables)
+    assert "failed" not in result
+    assert "msg" not in result
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"glance_scrubtime": 60},
+            ["glance_scrubtime is not a variable of glanceops.image_service (did you mean glance_scrub_time?)"],
+        ),
+        ({"glance_scrub_time": "ten"}, ["glance_scrub_time", "ten", "int"]),
+        ({"glance_delayed_delete": "perhaps"}, ["glance_delayed_delete", "perhaps", "bool"]),
+        ({"glance_scrubber_mode": "cron"}, ["glance_scrubber_mode must be one of: timer, daemon, got: cron"]),
+        (
+            {"glance_scrub_time": "{{ hours * 3600 }}"},
+            ["glance_scrub_time can't be worked out: ", "'hours' is undefined"],
+        ),
+        (
+            {"glance_scrubber_config": "{}"},
+            [
+                "glance_scrubber_config should be a dict, found a text: "
+                "give it in a file, or as -e '{\"glance_scrubber_config\": ...}'"
+            ],
+        ),
+        # All of them at once.
+        (
+            {"glance_scrub_time": "{{ x }}", "glance_x": 1, "glance_scrubber_mode": "cron"},
+            ["worked out", "cron", "glance_x"],
+        ),
+    ],
+)
+def test_wrong_variables_are_told_in_one_sentence_each(variables, said):
+    result = check(variables)
+    assert result["failed"] is True
+    assert result["msg"].startswith("h: ")
+    assert result["msg"].endswith(".")
+    for text in said:
+        assert text in result["msg"]
+    assert result["msg"].count("; ") == len(variables) - 1
