@@ -221,7 +221,12 @@ def stopped(module: AnsibleModule) -> bool:
     states = states_of(module)
     needed = awake(states)
     if needed and not module.check_mode:
-        put_to_rest(states, needed, module.params["stop_timeout"])
+        timers = [unit for unit in running(states) if unit.endswith(".timer")]
+        if timers:
+            # To disable a unit loads all files anew, on which a timer that runs may elapse and start its service.
+            service.systemctl("stop", *timers, timeout=module.params["stop_timeout"])
+            states = states_of(module)
+        put_to_rest(states, list(dict.fromkeys([*needed, *awake(states)])), module.params["stop_timeout"])
     return bool(needed)
 
 

@@ -677,11 +677,15 @@ def test_a_broken_record_of_a_service_without_url(host, conf, expected):
 @pytest.mark.parametrize(
     ("units", "calls"),
     [
-        ({}, [f"disable --now {SCRUB} {CHECK_TIMER}"]),
-        ({TIMER: {}}, [f"disable --now {SCRUB} {CHECK_TIMER} {TIMER}"]),
+        ({}, [f"stop {CHECK_TIMER}", f"disable --now {SCRUB} {CHECK_TIMER}"]),
+        ({TIMER: {}}, [f"stop {CHECK_TIMER} {TIMER}", f"disable --now {SCRUB} {CHECK_TIMER} {TIMER}"]),
         (
             {CHECK: {**ONE_SHOT, "active": "activating"}},
-            [f"disable --now {SCRUB} {CHECK_TIMER} {CHECK}", f"reset-failed {CHECK}"],
+            [
+                f"stop {CHECK_TIMER}",
+                f"disable --now {SCRUB} {CHECK_TIMER} {CHECK}",
+                f"reset-failed {CHECK}",
+            ],
         ),
         ({SCRUB: {"active": "failed", "enabled": "disabled"}, CHECK_TIMER: {"active": "inactive", "enabled": ""}}, []),
     ],
