@@ -13,7 +13,8 @@ author:
 description:
   - Runs the scrubber of this host once and fails, with their ids, when images that are due are not removed.
   - Or waits until no run is under way any more that began earlier.
-  - Glance's daemon does not tell when a run is over, so with O(mode=daemon) it is restarted, which begins a run.
+  - Glance's daemon does not tell when a run is over, so with O(mode=daemon) it is restarted, which begins a run, and
+    what is left when none goes for 60 seconds is taken to be left behind.
 options:
   mode:
     description: How the scrubber runs on this host, by a timer or as a daemon.
@@ -75,6 +76,8 @@ _UNIT = "glance-scrubber.service"
 _POLL_SECONDS = 0.2
 # Beyond the time that the program is told to wait, so that it can say what it waited for.
 _GRACE_SECONDS = 60
+# A daemon that removes nothing for so long, in seconds, is taken to have done what it can.
+_IDLE_SECONDS = 60
 
 
 def settle(mode: str, timeout: float) -> None:
@@ -100,7 +103,7 @@ def scrub_by_daemon(pending: PendingImages, timeout: float) -> None:
     if state not in ("active", "activating"):
         raise ProgramError(f"{_UNIT} is {state}: run site.yml")
     settle("daemon", timeout)
-    done = pending.run("check", f"--wait={timeout:.0f}")
+    done = pending.run("check", f"--wait={min(timeout, _IDLE_SECONDS):.0f}")
     if done.returncode != 0:
         raise ProgramError(last_line(done.stderr))
 

@@ -169,12 +169,15 @@ def scrub(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Look whether images wait that should have been scrubbed *late* seconds ago, for *wait* seconds at most."""
+    """Look for images that should have been scrubbed *late* seconds ago, until none goes for *wait* seconds."""
     condition, deadline = due(options.late), time.monotonic() + options.wait
     left = judge(rows(condition), condition)
     while left and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-        left = judge(left, condition)
+        still = judge(left, condition)
+        if len(still) < len(left):
+            deadline = time.monotonic() + options.wait
+        left = still
     return report(left)
 
 
@@ -375,7 +378,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         added.set_defaults(run=verb)
         if verb is check:
             added.add_argument("--late", type=int, default=0, help="seconds that an image may wait beyond scrub_time")
-            added.add_argument("--wait", type=int, default=0, help="seconds to wait until none is left")
+            added.add_argument("--wait", type=int, default=0, help="seconds to go on while none of them goes")
         if verb in (postpone, restore):
             added.add_argument("image_id")
         if verb is restore:
