@@ -79,6 +79,15 @@ class Run:
         results = (json.JSONDecoder().raw_decode(self.output, start)[0] for start in starts)
         return "\n".join(result.get("msg", str(result)) for result in results)
 
+    @property
+    def failed(self) -> dict[str, str]:
+        """Sentences by host, for runs on several hosts."""
+        found: dict[str, str] = {}
+        for start in re.finditer(r"^fatal: \[([^] ]+)[^]]*\]: \w+! => ", self.output, re.MULTILINE):
+            result = json.JSONDecoder().raw_decode(self.output, start.end())[0]
+            found[start[1]] = f"{found.get(start[1], '')}{result.get('msg', result)}\n"
+        return found
+
 
 def environment() -> dict[str, str]:
     """Return an environment in which Ansible prints what `Run` can read."""
@@ -252,10 +261,10 @@ class Api:
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
             yield connection
 
-    def request(self, method: str, path: str, body: Any = None) -> Answer:
+    def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Answer:
         with self.connection() as connection:
             content = None if body is None else json.dumps(body).encode()
-            connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
+            connection.request(method, path, content, {"Content-Type": content_type} if content else {})
             answer = connection.getresponse()
             return Answer(answer.status, answer.read())
 
@@ -271,10 +280,14 @@ class Api:
         assert answer.status == 200, answer
         return answer.json
 
-    def upload(self, image: str, blocks: Iterable[bytes], length: int | None = None) -> Answer:
+    def upload(
+        self, image: str, blocks: Iterable[bytes], length: int | None = None, store: str | None = None
+    ) -> Answer:
         """Upload *blocks*, each as one chunk, or with a Content-Length if *length* is given."""
         coding = {"Transfer-Encoding": "chunked"} if length is None else {"Content-Length": str(length)}
         headers = {"Content-Type": "application/octet-stream", **coding}
+        if store:
+            headers["X-Image-Meta-Store"] = store
         with self.connection() as connection:
             # A server that refuses early closes before it has read everything, and its answer is what counts.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -305,6 +318,23 @@ class Api:
 def lab() -> Path:
     """Folder with what this machine needs to reach the hosts of the scenario."""
     return PROJECT / ".lab" / os.environ["MOLECULE_SCENARIO_NAME"]
+
+
+@pytest.fixture(scope="session")
+def open_api(lab: Path) -> Iterator[Callable[[str], Api]]:
+    """Open the API of a host by its name, until the end of all tests."""
+    opened = []
+
+    def open_api(host_name: str) -> Api:
+        opened.append(Api(lab / "ssh_config", host_name))
+        opened[-1].open()
+        return opened[-1]
+
+    try:
+        yield open_api
+    finally:
+        for api in opened:
+            api.close()
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ NAMED_IDS = 20
 # What the names of properties begin with that users can't set.
 OWN_NOTES = "os_glance_"
 POLL_SECONDS = 1
-ATTEMPTS = 2
+ATTEMPTS = 3
 # What a store of this kind gives as size when it can't tell.
 UNKNOWN_SIZE = 0
 
@@ -156,7 +156,7 @@ def scrub(options: argparse.Namespace) -> int:
     if not before:
         return 0
     program = os.path.join(os.path.dirname(sys.executable), "glance-scrubber")
-    # Once more for what is left, since a database that was locked for a moment is no reason to wake anybody.
+    # Again for what is left: SQLite may be locked by the API at that moment, which is no reason to wake anybody.
     for _attempt in range(ATTEMPTS):
         done = subprocess.run([program, f"--config-file={options.config_file}"], stdin=subprocess.DEVNULL, check=False)
         if done.returncode != 0:
