@@ -36,10 +36,10 @@ CONF = cfg.ConfigOpts()
 Moment = datetime.datetime
 
 
-def table(name: str, /, **types: Any) -> sa.TableClause:
+def table(title: str, **types: Any) -> sa.TableClause:
     """Return a table of Glance's with the columns that are used here; glance/db/sqlalchemy/models.py."""
     common = {"id": sa.String, "deleted": sa.Boolean, "deleted_at": sa.DateTime, "updated_at": sa.DateTime}
-    return sa.table(name, *(sa.column(column, kind) for column, kind in {**common, **types}.items()))
+    return sa.table(title, *(sa.column(column, kind) for column, kind in {**common, **types}.items()))
 
 
 IMAGES = table("images", name=sa.String, status=sa.String, size=sa.BigInteger, checksum=sa.String)
