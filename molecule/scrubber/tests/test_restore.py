@@ -12,15 +12,20 @@ import pytest
 ACTIVE = {(200, "active", "fast,slow")}
 GONE = {(404, "deleted", "")}
 PATCH = "application/openstack-images-v2.1-json-patch"
+# Glance's own, of an import.
+NOTE = """
+INSERT INTO image_properties (image_id, name, value, created_at, updated_at, deleted)
+SELECT id, 'os_glance_importing_to_stores', 'slow', created_at, updated_at, false FROM images WHERE id = :image
+"""
 # Until it is stopped.
 SCRUB_ALL_THE_TIME = "while :; do systemctl start glance-scrubber.service; sleep 2; done"
-ROUNDS = 4
+ROUNDS = 3
 
 
 def make_full(it):
     """Make an image in two stores with properties, tags and members, some of them removed, and some added again."""
     known = {"name": "glanceops für alle", "min_disk": 3, "os_distro": "debian", "tags": ["blue", "again", "lost"]}
-    image = it.upload("fast", "slow", again="1", **known)
+    image = it.upload("fast", "slow", again="1", lost="1", **known)
     path = f"/v2/images/{image.id}"
 
     def ask(method, path, *body):
@@ -32,12 +37,12 @@ def make_full(it):
     for name in ("again", "lost"):
         ask("DELETE", f"{path}/members/{name}")
         ask("DELETE", f"{path}/tags/{name}")
-    # A property that was removed for good comes back: Glance writes the time of the deletion over that of the removal.
-    ask("PATCH", path, [{"op": "remove", "path": "/again"}], PATCH)
+        ask("PATCH", path, [{"op": "remove", "path": f"/{name}"}], PATCH)
     ask("PATCH", path, [{"op": "add", "path": "/again", "value": "2"}], PATCH)
     ask("PUT", f"{path}/tags/again")
     ask("POST", f"{path}/members", {"member": "again"})
     ask("PUT", f"{path}/members/ann", {"status": "accepted"})
+    it.sql(NOTE, image=image.id)
     return image
 
 
@@ -68,6 +73,10 @@ def test_image_comes_back_with_all_that_it_had_when_it_was_deleted(every, restor
     assert every.look(images).common == {(404, "pending_delete", "fast,slow")}
     runs = restore(images)
     assert [run.output for run in runs.values() if run.rc != 0 or not run.changed] == []
+    for told in before.values():
+        assert told.pop("os_glance_importing_to_stores", "slow") == "slow"
+        # When an image is deleted, Glance deletes its removed properties once more, and they look like all others.
+        told["lost"] = "1"
     assert every(described, images) == before
 
     # No trace of the deletion is left: another one is like the first.
@@ -82,10 +91,12 @@ def test_image_comes_back_from_the_store_that_still_has_it(every, restore):
     every.remove_data(images, "fast")
     runs = restore(images)
     assert [run.output for run in runs.values() if run.rc != 0] == []
-    told = every(described, images)
-    assert {name: (shown["stores"], shown["data"]) for name, shown in told.items()} == {
-        name: ({"slow"}, image.sha256) for name, image in images.items()
-    }
+    for name, told in every(described, images).items():
+        assert (told["stores"], told["data"]) == ({"slow"}, images[name].sha256)
+    left = every.rows(images).values()
+    assert [{location["status"] for location in rows["image_locations"]} for rows in left] == 3 * [
+        {"active", "deleted"}
+    ]
 
 
 def unknown(it):
@@ -165,7 +176,8 @@ def test_run_that_knows_of_the_image_is_over_before_the_image_is_active(every, r
             it.host.check_output("systemctl start --no-block glance-scrubber")
     until(lambda it: "deleted" in it.busy_statuses())
     runs = restore(images)
-    until(lambda it: "pending_delete" not in it.busy_statuses())
+    # A daemon that is restarted may leave the last step of an image to the check.
+    until(lambda it: it.exit_code() == 0 and "pending_delete" not in it.busy_statuses())
     until(ended, runs, images)
     time.sleep(1)
     assert every(ended, runs, images).common is True

@@ -30,7 +30,7 @@ def test_store_that_cannot_delete_is_told_until_it_is_repaired(every, playbook):
         for it in every.deployments:
             stack.enter_context(it.read_only("fast"))
         every.delete(stuck, free, ago=LONG_AGO)
-        scrub = playbook("scrub.yml", {"glance_scrubber_timeout": 10})
+        scrub = playbook("scrub.yml")
         assert 0 not in every.exit_code().values()
         assert every(lambda it: it.units()[it.judge][1]).common == "failed"
         status = playbook("status.yml")
