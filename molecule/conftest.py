@@ -311,7 +311,10 @@ class Api:
     def remove_made(self) -> None:
         while self.made:
             answer = self.request("DELETE", f"/v2/images/{self.made.pop()}")
-            assert answer.status in (204, 404), answer
+            # With delayed delete, Glance refuses to delete an image whose data it refused: glance/domain/__init__.py
+            # knows no way from queued to pending_delete.
+            refused = b"transition from queued to pending_delete is not allowed" in answer.body
+            assert answer.status in (204, 404) or refused, answer
 
 
 @pytest.fixture(scope="session")
