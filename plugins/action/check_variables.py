@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import pathlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ COLLECTION = "glanceops.image_service"
 INTERNAL = "glance_common_"
 # Read by the playbooks that make throw-away hosts for tests.
 LAB = "glance_lab_"
+# Ansible's own, which hold all there is.
+_MAGIC = {"groups", "hostvars", "vars"}
 
 
 def operator_options(specs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -54,6 +57,15 @@ def texts(given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) ->
     ]
 
 
+def awaits_facts(name: str, variables: Mapping[str, Any], seen: frozenset[str] = frozenset()) -> bool:
+    """Whether the variable *name* is made of facts, itself or by others, and so can't be known before them."""
+    text = str(variables.get(name))
+    if "ansible_facts" in text:
+        return True
+    others = set(re.findall(r"\w+", text)) & variables.keys() - seen - _MAGIC - {name}
+    return "{{" in text and any(awaits_facts(other, variables, seen | {name}) for other in others)
+
+
 class ActionModule(ActionBase):
     """Action plugin; nothing of it runs on the host."""
 
@@ -75,6 +87,8 @@ class ActionModule(ActionBase):
             try:
                 given[name] = self._templar.template(task_vars[name])
             except AnsibleError as error:
+                if awaits_facts(name, task_vars):
+                    continue
                 problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
         checked = ArgumentSpecValidator(
             {name: {**option, "required": False} for name, option in options.items()}

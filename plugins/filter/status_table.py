@@ -17,8 +17,9 @@ version_added: "0.1.0"
 short_description: What was found on each host as the lines of a table
 description:
   - Takes what was registered for each host, of the API the results of M(glanceops.image_service.service_info) and
-    M(glanceops.image_service.image_status), of the scrubber that of M(glanceops.image_service.scrubber_info), and makes
-    one line for the headings and one for each host.
+    M(glanceops.image_service.image_status), of the scrubber that of M(glanceops.image_service.scrubber_info), of the
+    load balancer that of M(glanceops.image_service.loadbalancer_info), and makes one line for the headings and one for
+    each host.
   - A host without results, such as one that was not reached, has a line that says so.
 options:
   _input:
@@ -29,13 +30,13 @@ options:
   found:
     description:
       - Variables of each host, such as C(hostvars), with the registered results C(__glance_service) and
-        C(__glance_images), or C(__glance_scrubber).
+        C(__glance_images), or C(__glance_scrubber), or C(__glance_balancer).
     type: dict
     required: true
   service:
     description: Service that the table is about.
     type: str
-    choices: [api, scrubber]
+    choices: [api, scrubber, loadbalancer]
     default: api
     version_added: "0.2.0"
 """
@@ -98,9 +99,20 @@ def scrubber_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
     return (host, scrubber["mode"], scrubber["state"], scrubber["last_run"], backlog(scrubber["backlog"]))
 
 
+def loadbalancer_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of one host that balances."""
+    balancer = results.get("__glance_balancer") or {}
+    if "servers" not in balancer:
+        return (host, trouble(balancer), "unknown", "unknown")
+    shown = [f"{server} {'/'.join(dict.fromkeys(of.values()))}" for server, of in sorted(balancer["servers"].items())]
+    address = "here" if balancer["has_virtual_address"] else "not here"
+    return (host, balancer["health"], address, ", ".join(shown) or "none")
+
+
 _TABLES = {
     "api": (("HOST", "RELEASE", "UNIT", "ADDRESS", "HEALTH", "IMAGES"), api_row),
     "scrubber": (("HOST", "SCRUBBER", "STATE", "LAST RUN", "WAITING TO BE SCRUBBED"), scrubber_row),
+    "loadbalancer": (("HOST", "BALANCER", "VIRTUAL ADDRESS", "SERVERS"), loadbalancer_row),
 }
 
 

@@ -164,6 +164,11 @@ changed_paths:
   type: list
   elements: str
   sample: [/etc/glance/glance-api.conf]
+deployed:
+  description: Whether the set was there before, in whatever form.
+  returned: O(state=present)
+  type: bool
+  version_added: "0.3.0"
 restart_pending:
   description: Whether the files were right already, but the service has not answered with them yet.
   returned: O(state=present)
@@ -335,6 +340,7 @@ def present(module: AnsibleModule, record_path: str) -> dict[str, Any]:
     return {
         "changed": bool(changed or pending),
         "changed_paths": [item["path"] for item in changed],
+        "deployed": record["state"] is not None,
         "restart_pending": pending,
         "diff": diff,
     }

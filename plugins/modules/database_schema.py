@@ -74,6 +74,7 @@ import subprocess
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils.program import ProgramError, run_as
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
+from ansible_collections.glanceops.image_service.plugins.module_utils.service import reason_in
 
 _NEEDED = {0: "nothing", 3: "expand", 4: "migrate", 5: "contract"}
 # Words of glance/cmd/manage.py.
@@ -92,11 +93,11 @@ def run(module: AnsibleModule, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 def fail(module: AnsibleModule, done: subprocess.CompletedProcess[str], verb: str) -> None:
-    """End the module with the last line that the command printed."""
+    """End the module with the exception that ended the command, or else with the last line that it printed."""
     lines = [mask_text(line.strip()) for line in done.stdout.splitlines() if line.strip()]
+    reason = reason_in(lines) or (lines[-1] if lines else "no output")
     module.fail_json(
-        msg=f"'glance-manage db {verb}' should end well, found exit code {done.returncode}: "
-        f"{lines[-1] if lines else 'no output'}",
+        msg=f"'glance-manage db {verb}' should end well, found exit code {done.returncode}: {reason}",
         output=lines[-15:],
     )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_state
-short_description: Start or restart a service, see that it is well, and go back when it is not
+short_description: Start, restart or reload a service, see that it is well, and go back when it is not
 version_added: "0.1.0"
 author:
   - glanceops contributors (@glanceops)
@@ -28,9 +28,11 @@ options:
     description:
       - With V(started), units that do not run are started, a service that runs must be well.
       - With V(restarted), the units are always restarted.
+      - With V(reloaded), they are told to read their configuration anew, or started if they do not run.
+        Since version 0.3.0.
       - With V(stopped), O(units), O(resting_units) and O(health_unit) are stopped and disabled, as far as they exist.
     type: str
-    choices: [started, restarted, stopped]
+    choices: [started, restarted, reloaded, stopped]
     default: started
   units:
     description:
@@ -66,6 +68,14 @@ options:
       - With V(restarted) a run in progress is waited for first, because it may know the configuration before only.
     type: str
     version_added: "0.2.0"
+  drain_file:
+    description:
+      - File whose presence takes the service out of rotation, C(disable_by_file_path) of oslo.middleware's
+        healthcheck.
+      - Removed by V(restarted) as soon as the units are started, also when the service is not well then, since
+        O(health_url) tells that by itself.
+    type: path
+    version_added: "0.3.0"
   health_timeout:
     description:
       - Seconds to wait for an answer after a start. At once, if the service ends while starting.
@@ -91,7 +101,8 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Idempotent with O(state=started); O(state=restarted) always restarts.
+      - Idempotent with O(state=started) and O(state=stopped). O(state=restarted) always restarts, O(state=reloaded)
+        always reloads.
 """
 
 EXAMPLES = r"""
@@ -144,6 +155,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import config_set, service
 
 _JOURNAL_LINES = 15
+# States in which the units take up a new configuration, as verbs of a sentence.
+_ANEW = {"restarted": "restart", "reloaded": "reload"}
 
 
 class Start(NamedTuple):
@@ -231,7 +244,7 @@ def stopped(module: AnsibleModule) -> bool:
 
 
 def restart(module: AnsibleModule, states: service.States, units: list[str], resting: list[str]) -> None:
-    """Put *resting* to rest, load the unit files anew and restart *units*."""
+    """Put *resting* to rest, load the unit files anew and restart *units*, or reload them."""
     busy = [unit for unit in awake(states) if unit in resting]
     if busy:
         put_to_rest(states, busy, module.params["stop_timeout"])
@@ -245,7 +258,13 @@ def restart(module: AnsibleModule, states: service.States, units: list[str], res
         # Also forgets the starts that count towards systemd's limit on them.
         service.systemctl("reset-failed", *known)
     service.systemctl("enable", *units)
-    service.systemctl("restart", *units, timeout=module.params["stop_timeout"] + module.params["health_timeout"])
+    verb = {"reloaded": "reload-or-restart"}.get(module.params["state"], "restart")
+    try:
+        service.systemctl(verb, *units, timeout=module.params["stop_timeout"] + module.params["health_timeout"])
+    finally:
+        if module.params["drain_file"]:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(module.params["drain_file"])
 
 
 def see_that_it_is_well(module: AnsibleModule, units: list[str]) -> service.Health:
@@ -300,8 +319,8 @@ def fail(
     if not isinstance(error, service.RunError):
         # The units themselves are at fault, so what the check wrote does not matter.
         reason = service.reason_in(service.journal(*units, cursor=cursor) if check else lines) or reason
-    if module.params["state"] == "restarted":
-        verb = f"restart with its new configuration and {'answer' if url else 'run'}"
+    if module.params["state"] in _ANEW:
+        verb = f"{_ANEW[module.params['state']]} with its new configuration and {'answer' if url else 'run'}"
         restored, outcome = go_back(module, record_path, before)
     else:
         verb = "run and answer" if url else "run"
@@ -319,11 +338,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
+            "state": {"type": "str", "choices": ["started", "restarted", "reloaded", "stopped"], "default": "started"},
             "units": {"type": "list", "elements": "str", "default": []},
             "resting_units": {"type": "list", "elements": "str", "default": []},
             "health_url": {"type": "str"},
             "health_unit": {"type": "str"},
+            "drain_file": {"type": "path"},
             "health_timeout": {"type": "int", "default": 120},
             "stop_timeout": {"type": "int", "default": 660},
             "record_directory": {"type": "path", "default": "/etc/glance/.sets"},
@@ -332,12 +352,13 @@ def main() -> None:
         required_if=[
             ("state", "started", ["health_url", "health_unit"], True),
             ("state", "restarted", ["health_url", "health_unit"], True),
+            ("state", "reloaded", ["health_url", "health_unit"], True),
         ],
         supports_check_mode=True,
     )
     name, check, units = module.params["name"], module.params["health_unit"], units_of(module)
     record_path = os.path.join(module.params["record_directory"], f"{name}.json")
-    restarting = module.params["state"] == "restarted"
+    restarting = module.params["state"] in _ANEW
     if restarting and module.check_mode:
         module.exit_json(changed=True)
     if module.params["state"] == "stopped":

@@ -37,6 +37,13 @@ def check(variables):
         # As -e on the command line gives them.
         {"glance_scrub_time": "60", "glance_delayed_delete": "yes"},
         {"glance_scrub_time": "{{ hours * 3600 }}", "hours": 2, "glance_config": {"DEFAULT": {"debug": None}}},
+        # Made of what is known only when the hosts have been asked.
+        {"glance_api_bind_address": "{{ ansible_facts.default_ipv4.address }}"},
+        {
+            "glance_database_url": "mysql://{{ place }}/",
+            "place": "{{ hostvars['d'].ansible_facts.fqdn }}",
+            "hostvars": {},
+        },
     ],
 )
 def test_good_variables_pass(variables):
@@ -81,3 +88,24 @@ def test_wrong_variables_are_told_in_one_sentence_each(variables, said):
     for text in said:
         assert text in result["msg"]
     assert result["msg"].count("; ") == len(variables) - 1
+
+
+def test_facts_elsewhere_excuse_no_variable():
+    variables = {"glance_scrub_time": "{{ hours * 3600 }}", "unused": "{{ ansible_facts.x }}", "hour": "{{ unused }}"}
+    assert "glance_scrub_time can't be worked out: " in check(variables)["msg"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "awaits"),
+    [
+        ({"a": "{{ ansible_facts.x }}"}, True),
+        ({"a": {"b": ["{{ ansible_facts.x }}"]}}, True),
+        ({"a": "{{ b }}", "b": "{{ c }}", "c": "{{ ansible_facts.x }}"}, True),
+        ({"a": "{{ b }}", "b": "{{ a }}"}, False),
+        ({"a": "b", "b": "{{ ansible_facts.x }}"}, False),
+        ({"a": "{{ bb }}", "b": "{{ ansible_facts.x }}"}, False),
+        ({"a": None}, False),
+    ],
+)
+def test_awaits_facts(variables, awaits):
+    assert c.awaits_facts("a", variables) is awaits

@@ -144,3 +144,28 @@ def test_no_host_gives_the_headings():
 
 def test_ansible_finds_the_filter():
     assert t.FilterModule().filters() == {"status_table": t.status_table}
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ({}, ("h", "not reached", "unknown", "unknown")),
+        ({"__glance_balancer": {"failed": True, "msg": "no sudo"}}, ("h", "no sudo", "unknown", "unknown")),
+        (
+            {
+                "__glance_balancer": {
+                    "health": "well",
+                    "has_virtual_address": True,
+                    "servers": {"api2": {"a": "DOWN", "b": "DOWN"}, "api1": {"a": "UP", "b": "DOWN"}},
+                }
+            },
+            ("h", "well", "here", "api1 UP/DOWN, api2 DOWN"),
+        ),
+        (
+            {"__glance_balancer": {"health": "no HAProxy answers", "has_virtual_address": False, "servers": {}}},
+            ("h", "no HAProxy answers", "not here", "none"),
+        ),
+    ],
+)
+def test_loadbalancer_row(results, expected):
+    assert t.loadbalancer_row("h", results) == expected

@@ -80,6 +80,15 @@ def test_check_mode_on_a_host_without_the_account_yet(config_files):
     )
 
 
+def test_a_set_counts_as_deployed_once_it_was_there(config_files):
+    assert config_files({"a": "1"}, check_mode=True)["deployed"] is False
+    assert config_files({"a": "1"})["deployed"] is False
+    # Whatever came of it: the service may run with it.
+    assert config_files({"a": "1"})["deployed"] is True
+    config_files.confirm()
+    assert config_files({"a": "2"})["deployed"] is True
+
+
 @pytest.mark.parametrize(
     "item",
     [{"kind": "file"}, {"kind": "staged"}, {"kind": "link"}],

@@ -14,7 +14,7 @@ SYSTEMCTL = """#!/bin/sh
 cd "$(dirname "$0")"
 echo "$*" >> asked
 [ "$1" = show ] || echo "$*" >> calls
-case "$*" in *--now*|restart*) [ ! -e refuses ] || { cat refuses >&2; exit 1; } ;; esac
+case "$*" in *--now*|restart*|reload-or-restart*) [ ! -e refuses ] || { cat refuses >&2; exit 1; } ;; esac
 put() { [ ! -e "units/$unit" ] || sed -i "s/^$1=.*/$1=$2/" "units/$unit"; }
 ends() {
     put ExecMainStatus "$1"; put Result "$2"; put ActiveState "$3"; put InvocationID "$(wc -l < asked)"
@@ -35,7 +35,7 @@ for unit; do
         disable:*) echo "Unit file $unit does not exist." >&2; exit 1 ;;
         disableyes:*) put ActiveState inactive; put UnitFileState disabled; : > running ;;
         enable:*) put UnitFileState enabled ;;
-        enableyes:*|restart:*)
+        enableyes:*|restart:*|reload-or-restart:*)
             put UnitFileState enabled; put ActiveState active; put NRestarts 0; cp etc/conf running; . ./on-restart ;;
     esac
 done
@@ -289,6 +289,43 @@ def test_a_broken_record_gives_a_sentence(host, conf, expected):
     result = host.run("restarted")
     assert result["restored"] is False
     assert expected.format(host.record) in result["msg"]
+
+
+def test_a_reload_confirms_the_new_configuration(host):
+    host.configure("good=2")
+    result = host.run("reloaded")
+    assert (result["changed"], result["health"]) == (True, "200 OK")
+    assert host.calls[-1] == "reload-or-restart glance-api.service"
+    assert (host.folder / "running").read_text() == "good=2"
+    assert host.state == config_set.RUNNING
+
+
+def test_a_reload_without_an_answer_brings_the_configuration_before_back(host):
+    host.configure("bad")
+    result = host.run("reloaded", health_timeout=0)
+    assert result["msg"].startswith("glance-api should reload with its new configuration and answer, found: GET ")
+    assert result["restored"] is True
+    assert (host.folder / "running").read_text() == "good=1"
+    assert host.calls.count("reload-or-restart glance-api.service") == 2
+
+
+@pytest.mark.parametrize("text", ["good=2", "bad"])
+def test_a_restart_puts_the_service_into_rotation_again(host, text):
+    host.write("healthcheck_disable", "")
+    host.configure(text)
+    result = host.run("restarted", drain_file=str(host.folder / "healthcheck_disable"))
+    assert bool(result.get("failed")) == (text == "bad")
+    assert not (host.folder / "healthcheck_disable").exists()
+
+
+def test_a_service_that_was_in_rotation_is_restarted_as_well(host):
+    assert host.run("restarted", drain_file=str(host.folder / "none"))["changed"] is True
+
+
+def test_a_start_leaves_a_drained_service_alone(host):
+    host.write("healthcheck_disable", "")
+    host.run("started", drain_file=str(host.folder / "healthcheck_disable"))
+    assert (host.folder / "healthcheck_disable").exists()
 
 
 def test_a_restart_in_check_mode_changes_nothing(host):
