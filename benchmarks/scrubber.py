@@ -442,7 +442,7 @@ def variables(mode: str, wakeup_time: int) -> dict[str, Any]:
         "glance_scrubber_mode": mode,
         # A daemon at 0 s comes to its end too soon to be seen to run.
         "glance_scrubber_wakeup_time": wakeup_time or int(mode == "daemon"),
-        "glance_scrubber_allow_several": True,
+        "glance_standalone_hosts": True,
         # Its daemon tells of a round at this level only. Not one line may be missing.
         "glance_scrubber_config": {"DEFAULT": {"default_log_levels": "glance.scrubber=DEBUG,sqlalchemy=WARN"}},
         "glance_scrubber_unit": {"Service": {"LogRateLimitIntervalSec": 0}},

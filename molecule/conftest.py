@@ -163,11 +163,9 @@ def killed_playbook() -> Callable[[str, Mapping[str, Any] | None, str], None]:
     return run
 
 
-@pytest.fixture
-def site(api: Api) -> Iterator[Callable[..., Run]]:
-    """Run site.yml; a run with variables is set back after the test, unless it changed nothing."""
-    # Requesting the API makes the set-back come before the removal of the test's images.
-    assert api
+@contextlib.contextmanager
+def set_back() -> Iterator[Callable[..., Run]]:
+    """Give what runs site.yml; a run with variables is set back at the end, unless it changed nothing."""
     changed = []
 
     def run(variables: Mapping[str, Any] | None = None, *options: str) -> Run:
@@ -178,10 +176,28 @@ def site(api: Api) -> Iterator[Callable[..., Run]]:
             changed.clear()
         return done
 
-    yield run
-    if changed:
-        done = run_playbook("site.yml")
-        assert done.rc == 0, done.output
+    try:
+        yield run
+    finally:
+        if changed:
+            done = run_playbook("site.yml")
+            assert done.rc == 0, done.output
+
+
+@pytest.fixture
+def site(api: Api) -> Iterator[Callable[..., Run]]:
+    """Run site.yml; what a run with variables changed is set back after the test."""
+    # Requesting the API makes the set-back come before the removal of the test's images.
+    assert api
+    with set_back() as run:
+        yield run
+
+
+@pytest.fixture
+def site_of_all() -> Iterator[Callable[..., Run]]:
+    """Do the same for tests that are about all hosts and not run for each of them."""
+    with set_back() as run:
+        yield run
 
 
 @pytest.fixture(scope="session")
@@ -224,11 +240,12 @@ class Answer:
 
 @dataclass
 class Api:
-    """Image API on 127.0.0.1:9292 of a host, reached through SSH; knows the images that it made."""
+    """Image API on 127.0.0.1:9292 of a host, reached through SSH, or at an address; knows the images that it made."""
 
     ssh_config: Path
     host: str
     port: int = 0
+    address: str = "127.0.0.1"
     made: list[str] = field(default_factory=list)
     tunnel: subprocess.Popen[bytes] | None = None
 
@@ -258,12 +275,12 @@ class Api:
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[http.client.HTTPConnection]:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
+        with contextlib.closing(http.client.HTTPConnection(self.address, self.port, timeout=120)) as connection:
             yield connection
 
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Answer:
         with self.connection() as connection:
-            content = None if body is None else json.dumps(body).encode()
+            content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
             connection.request(method, path, content, {"Content-Type": content_type} if content else {})
             answer = connection.getresponse()
             return Answer(answer.status, answer.read())
@@ -338,6 +355,18 @@ def open_api(lab: Path) -> Iterator[Callable[[str], Api]]:
     finally:
         for api in opened:
             api.close()
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """Folder of this checkout."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def api_at(lab: Path) -> Callable[[str, int], Api]:
+    """Reach the API at an address and a port without any tunnel."""
+    return lambda address, port: Api(lab / "ssh_config", "", port, address)
 
 
 @pytest.fixture(scope="module")

@@ -36,10 +36,10 @@ def test_options_of_2015_that_are_gone_are_refused_by_their_names(every, playboo
 
 def test_several_scrubbers_are_refused_unless_they_are_allowed(every, playbook):
     before = every(state)
-    run = playbook("site.yml", {"glance_scrubber_allow_several": False})
+    run = playbook("site.yml", {"glance_standalone_hosts": False})
     assert run.rc != 0
     assert run.changed == 0, run.output
-    told = ["glance_scrubber_allow_several", *every.names]
+    told = ["glance_standalone_hosts", *every.names]
     assert [name for name in told if name not in run.failures] == []
     assert every(state) == before
 

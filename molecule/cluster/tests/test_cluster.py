@@ -1,0 +1,162 @@
+"""What users of a cluster notice: nothing, while it is restarted, changed, grown, and while parts of it die."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+
+import pytest
+
+# Nobody listens there: an index that can't be reached.
+NO_INDEX = "http://127.0.0.1:9/simple"
+SECONDS_BACK = 5
+# The kernel takes a moment to end processes that were killed, and their sockets are open until then.
+SECONDS_TO_DIE = 0.5
+API_HOSTS = ("api1", "api2")
+BALANCERS = ("balancer1", "balancer2")
+
+
+def starts(host, unit="glance-api"):
+    """Return how often systemd has started a unit."""
+    started = "MESSAGE_ID=39f53479d3a045ac8e11786248231fbf"
+    return len(host.check_output("journalctl --quiet --output=cat %s UNIT=%s.service", started, unit).splitlines())
+
+
+def holder(hosts, address):
+    """Return which balancers have the virtual address."""
+    return [name for name in BALANCERS if f" {address}/" in hosts[name].check_output("ip -4 address show")]
+
+
+def whole(seen):
+    """Whether no request failed and no body was damaged."""
+    assert seen.failures == [], f"{len(seen.failures)} of {seen.answers + len(seen.failures)}: {seen.failures[:3]}"
+    assert seen.damaged == 0
+
+
+def test_every_host_serves_what_was_uploaded_to_another(api_of, balanced):
+    image = balanced.create()
+    content = os.urandom(1 << 20)
+    assert balanced.upload(image, [content], len(content)).status == 204
+    for name in API_HOSTS:
+        assert api_of(name).download(image) == hashlib.sha256(content).hexdigest()
+
+
+def test_wheels_were_fetched_once_for_both_pythons(hosts):
+    found = {hosts[name].check_output("readlink /opt/glance/current") for name in (*API_HOSTS, "scrubber1")}
+    # Debian 12 and 13 have another Python each.
+    assert len(found) == 2
+
+
+def test_a_restart_is_noticed_by_nobody(hosts, traffic, playbook):
+    before = [starts(hosts[name]) for name in API_HOSTS]
+    with traffic() as seen:
+        run = playbook("restart.yml")
+    assert run.rc == 0, run.output
+    assert [starts(hosts[name]) for name in API_HOSTS] == [number + 1 for number in before]
+    assert seen.answers > 500
+    whole(seen)
+
+
+def test_a_changed_option_is_noticed_by_nobody(hosts, traffic, site_of_all):
+    before = [starts(hosts[name]) for name in API_HOSTS]
+    with traffic() as seen:
+        run = site_of_all({"glance_api_config": {"DEFAULT": {"image_size_cap": 1 << 40}}})
+    assert run.rc == 0, run.output
+    assert [starts(hosts[name]) for name in API_HOSTS] == [number + 1 for number in before]
+    whole(seen)
+
+
+def test_a_host_that_does_not_come_back_stops_the_run(hosts, traffic, site_of_all, servers):
+    before = [starts(hosts[name]) for name in API_HOSTS]
+    with traffic() as seen:
+        run = site_of_all({"glance_api_unit": {"Service": {"ExecStartPre": "/bin/false"}}, "glance_health_timeout": 20})
+    assert run.rc != 0
+    assert set(run.failed) == {"api1"}, run.output
+    assert "The configuration of before is back" in run.failed["api1"]
+    # The second host was left alone, and the first is in rotation again.
+    assert starts(hosts["api2"]) == before[1]
+    for name in BALANCERS:
+        assert servers(name) == {"api1": "UP", "api2": "UP"}
+    whole(seen)
+
+
+@pytest.mark.parametrize("option", ["no_such_option"])
+def test_a_refused_option_takes_no_host_out_of_rotation(hosts, site_of_all, option):
+    before = [starts(hosts[name]) for name in API_HOSTS]
+    run = site_of_all({"glance_api_config": {"DEFAULT": {option: 1}}})
+    assert run.rc != 0
+    assert [starts(hosts[name]) for name in API_HOSTS] == before
+    assert not any(hosts[name].file("/etc/glance/healthcheck_disable").exists for name in API_HOSTS)
+
+
+def test_a_killed_api_loses_what_was_in_flight_and_no_more(hosts, traffic, wait_until, servers):
+    with traffic() as seen:
+        wait_until(lambda: seen.answers > 100, 60)
+        killed = time.monotonic()
+        hosts["api1"].check_output("systemctl kill --signal=KILL glance-api")
+        dead = time.monotonic() + SECONDS_TO_DIE
+        wait_until(lambda: seen.good and seen.good[-1] > dead + SECONDS_BACK, 60)
+    # A request that came later met a balancer that tried the other host.
+    assert [failure for failure in seen.failures if failure.began > dead] == []
+    assert seen.longest_silence(killed) < SECONDS_BACK
+    assert seen.damaged == 0
+    wait_until(lambda: servers("balancer1")["api1"] == "UP" and servers("balancer2")["api1"] == "UP", 60)
+
+
+def test_a_killed_balancer_is_replaced(hosts, traffic, virtual_address, wait_until):
+    (name,) = holder(hosts, virtual_address)
+    with traffic() as seen:
+        wait_until(lambda: seen.answers > 100, 60)
+        killed = time.monotonic()
+        # Masked at run time, so that systemd does not bring it back before the other one is needed.
+        hosts[name].check_output("systemctl mask --runtime haproxy && systemctl kill --signal=KILL haproxy")
+        try:
+            wait_until(lambda: seen.good and seen.good[-1] > killed + 2 * SECONDS_BACK, 60)
+            assert holder(hosts, virtual_address) == [other for other in BALANCERS if other != name]
+        finally:
+            hosts[name].check_output("systemctl unmask --runtime haproxy && systemctl start haproxy")
+    late = [failure for failure in seen.failures if failure.began > killed + SECONDS_BACK]
+    assert late == []
+    assert seen.longest_silence(killed) < SECONDS_BACK
+    assert seen.damaged == 0
+
+
+def test_inventory_alone_adds_a_host_that_reaches_no_index(hosts, traffic, playbook, servers, project):
+    third = [f"--inventory={path}" for path in os.environ["ANSIBLE_INVENTORY"].split(",")]
+    third += [f"--inventory={project}/molecule/cluster/third"]
+    before = [starts(hosts[name]) for name in API_HOSTS]
+    with traffic() as seen:
+        run = playbook("site.yml", {"glance_wheels_index_url": NO_INDEX}, *third)
+        assert run.rc == 0, run.output
+        for name in BALANCERS:
+            assert servers(name) == {"api1": "UP", "api2": "UP", "api3": "UP"}
+        assert [starts(hosts[name]) for name in API_HOSTS] == before
+        # And goes again, when the inventory forgets it.
+        run = playbook("site.yml")
+        assert run.rc == 0, run.output
+        assert servers("balancer1") == {"api1": "UP", "api2": "UP"}
+    whole(seen)
+
+
+REFUSED = {
+    "SQLite": ({"glance_database_engine": "sqlite"}, "glance_database_engine should be mariadb or postgresql"),
+    "no password": ({"glance_database_password": ""}, "glance_database_password should be set"),
+    "file store": (
+        {"glance_stores": {"objects": {"driver": "file", "options": {"filesystem_store_datadir": "/srv/images"}}}},
+        "glance_shared_directories",
+    ),
+    "no virtual address": (
+        {"glance_loadbalancer_virtual_address": ""},
+        "glance_loadbalancer_virtual_address should be",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusal_comes_before_any_change(hosts, playbook, case):
+    variables, sentence = REFUSED[case]
+    run = playbook("site.yml", variables)
+    assert run.rc != 0
+    assert sentence in " ".join(run.failures.split()), run.output
+    assert run.changed == 0, run.output
