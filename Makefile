@@ -12,10 +12,16 @@ SUITE ?= bookworm
 IMAGE ?=
 # Inventory of your own hosts to deploy to, in place of a throw-away host.
 INVENTORY ?=
-# Scenarios of `make test`, in this order.
+# Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
 SCENARIOS := default scrubber releases
+LONG_SCENARIOS := cluster
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
 ARGS ?=
+
+# The collections that galaxy.yml depends on, from the package index: no other server than that one is needed.
+COLLECTIONS := ansible==12.3.0
+UNPACK := import sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1]); wheel.extractall(".ansible/collections", [name for name in \
+  wheel.namelist() if name.startswith(("ansible_collections/community/mysql/", "ansible_collections/community/postgresql/"))])
 
 LAB := molecule/shared/lab.sh
 LAB_INVENTORY := .lab/deploy/inventory.yml
@@ -74,6 +80,9 @@ destroy: ## take the throw-away host of make deploy away
 .PHONY: test
 test: lint unit sanity molecule ## run every test that CI runs
 
+.PHONY: test-all
+test-all: test $(LONG_SCENARIOS:%=molecule-%) ## run the longer scenarios too
+
 .PHONY: lint
 lint: .venv/.complete ## check style and documentation
 	@$(call say,'Lint')
@@ -97,8 +106,8 @@ sanity: .venv/.complete ## run ansible-test's sanity tests
 .PHONY: molecule
 molecule: $(SCENARIOS:%=molecule-%) ## run the scenarios on real hosts, or one of them: make molecule-default
 
-.PHONY: $(SCENARIOS:%=molecule-%)
-$(SCENARIOS:%=molecule-%): molecule-%: .venv/.complete
+.PHONY: $(patsubst %,molecule-%,$(SCENARIOS) $(LONG_SCENARIOS))
+$(patsubst %,molecule-%,$(SCENARIOS) $(LONG_SCENARIOS)): molecule-%: .venv/.complete
 	@$(call say,'Scenario $*')
 	@$(LAB) install >/dev/null
 	molecule test --scenario-name $*
@@ -136,4 +145,7 @@ clean: ## take every lab away, and remove caches and the tool environment
 	  echo "pip should fetch the tools, found the words above: look at this machine's network and at pip's configuration." >&2; exit 1; }
 	@mkdir -p .ansible/collections/ansible_collections/glanceops
 	@ln -sfn ../../../.. .ansible/collections/ansible_collections/glanceops/image_service
+	@.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .ansible/download $(COLLECTIONS) || { \
+	  echo "pip should fetch $(COLLECTIONS), found the words above: look at this machine's network and at pip's configuration." >&2; exit 1; }
+	@.venv/bin/python -c '$(UNPACK)' .ansible/download/*.whl && rm -r .ansible/download
 	@touch $@
