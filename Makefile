@@ -13,7 +13,7 @@ IMAGE ?=
 # Inventory of your own hosts to deploy to, in place of a throw-away host.
 INVENTORY ?=
 # Scenarios of `make test`, in this order.
-SCENARIOS := default scrubber releases
+SCENARIOS := default scrubber releases legacy
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
 ARGS ?=
 
