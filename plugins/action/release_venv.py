@@ -47,6 +47,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "root": {"type": "str", "default": "/opt/glance"},
     "python": {"type": "str", "default": "/usr/bin/python3"},
     "python_floor": {"type": "str"},
+    "python_below": {"type": "str"},
     "cache": {"type": "path", "default": "~/.cache/glanceops/wheels"},
     "index_url": {"type": "str", "no_log": True},
     "extra_index_urls": {"type": "list", "elements": "str", "no_log": True},
@@ -137,13 +138,21 @@ def mask(text: str) -> str:
     return re.sub(r"(?<=://)[^/\s'\"]*@", "***@", text)
 
 
-def refusal(host: str, found: Mapping[str, Any], floor: str | None) -> str | None:
+def refusal(host: str, found: Mapping[str, Any], floor: str | None, below: str | None = None) -> str | None:
     """Return why ``host`` cannot have this release, given what the module ``found`` on it, or None when it can."""
-    version = tuple(map(int, found["python"].split(".")))
-    if floor and version < tuple(map(int, floor.split("."))):
+
+    def numbers(version: str) -> tuple[int, ...]:
+        return tuple(map(int, version.split(".")))
+
+    if floor and numbers(found["python"]) < numbers(floor):
         return (
             f"{host}: expected Python {floor} or newer, found {found['python']}: deploy an older release there, "
             "upgrade the host's system, or name a newer interpreter with the option python"
+        )
+    if below and numbers(found["python"]) >= numbers(below):
+        return (
+            f"{host}: expected a Python older than {below}, found {found['python']}: deploy a newer release there, "
+            "use a host with an older system, or name an older interpreter with the option python"
         )
     if found["implementation"] != "cpython":
         return (
@@ -406,7 +415,7 @@ class ActionModule(ActionBase):
         if found.get("failed"):
             return {**result, **found}
         host = task_vars.get("inventory_hostname", "the host")
-        refused = refusal(host, found, args["python_floor"])
+        refused = refusal(host, found, args["python_floor"], args["python_below"])
         if refused:
             raise AnsibleActionFail(refused)
         downloaded, changed = 0, not found["complete"]
@@ -429,8 +438,9 @@ class ActionModule(ActionBase):
     def _arguments(self) -> dict[str, Any]:
         """Return the task's arguments, typed and with their defaults. Raises AnsibleActionFail."""
         _spec, args = self.validate_argument_spec(argument_spec=_ARGUMENTS)
-        if args["python_floor"] and not re.fullmatch(r"\d+(\.\d+){1,2}", args["python_floor"]):
-            raise AnsibleActionFail(f"python_floor: expected a version as 3.11, found '{args['python_floor']}'")
+        for name in ("python_floor", "python_below"):
+            if args[name] and not re.fullmatch(r"\d+(\.\d+){1,2}", args[name]):
+                raise AnsibleActionFail(f"{name}: expected a version as 3.11, found '{args[name]}'")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", args["release"]):
             raise AnsibleActionFail(f"release: expected a plain name as 2026.2, found '{args['release']}'")
         return args

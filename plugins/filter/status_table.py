@@ -17,9 +17,10 @@ version_added: "0.1.0"
 short_description: What was found on each host as the lines of a table
 description:
   - Takes what was registered for each host, of the API the results of M(glanceops.image_service.service_info) and
-    M(glanceops.image_service.image_status), of the scrubber that of M(glanceops.image_service.scrubber_info), of the
-    load balancer that of M(glanceops.image_service.loadbalancer_info), and makes one line for the headings and one for
-    each host.
+    M(glanceops.image_service.image_status), of the registry that of M(glanceops.image_service.service_info), of the
+    scrubber that of M(glanceops.image_service.scrubber_info), of the load balancer that of
+    M(glanceops.image_service.loadbalancer_info).
+  - Makes one line for the headings and one for each host.
   - A host without results, such as one that was not reached, has a line that says so.
 options:
   _input:
@@ -30,13 +31,13 @@ options:
   found:
     description:
       - Variables of each host, such as C(hostvars), with the registered results C(__glance_service) and
-        C(__glance_images), or C(__glance_scrubber), or C(__glance_balancer).
+        C(__glance_images), or C(__glance_registry), or C(__glance_scrubber), or C(__glance_balancer).
     type: dict
     required: true
   service:
     description: Service that the table is about.
     type: str
-    choices: [api, scrubber, loadbalancer]
+    choices: [api, registry, scrubber, loadbalancer]
     default: api
     version_added: "0.2.0"
 """
@@ -81,6 +82,16 @@ def api_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
     return (host, service["release"], service["state"], service["address"], service["health"], shown)
 
 
+def registry_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of one host with the registry."""
+    registry = results.get("__glance_registry") or {}
+    if registry.get("skipped"):
+        return (host, "none", "not-found", "none", "this release has no registry")
+    if "state" not in registry:
+        return (host, "unknown", "unknown", "unknown", trouble(registry))
+    return (host, registry["release"], registry["state"], registry["address"], registry["health"])
+
+
 def backlog(found: Mapping[str, Any]) -> str:
     """Return "2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z" for the images that wait."""
     if not found:
@@ -111,6 +122,7 @@ def loadbalancer_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
 
 _TABLES = {
     "api": (("HOST", "RELEASE", "UNIT", "ADDRESS", "HEALTH", "IMAGES"), api_row),
+    "registry": (("HOST", "REGISTRY", "UNIT", "ADDRESS", "HEALTH"), registry_row),
     "scrubber": (("HOST", "SCRUBBER", "STATE", "LAST RUN", "WAITING TO BE SCRUBBED"), scrubber_row),
     "loadbalancer": (("HOST", "BALANCER", "VIRTUAL ADDRESS", "SERVERS"), loadbalancer_row),
 }

@@ -13,6 +13,7 @@ author:
 description:
   - Fails with every reason at once, one sentence each, why O(service) can't be deployed on this host.
   - Tells which of the O(packages) are missing, which spares the package manager's own slow question on every run.
+  - Tells which services were deployed to the host before, so that nobody has to look for each that is no longer wanted.
 options:
   service:
     description: Name of the systemd unit that is to be deployed, without C(.service).
@@ -41,6 +42,11 @@ options:
     type: list
     elements: str
     default: []
+  record_directory:
+    description: Folder of the records of configuration sets.
+    type: path
+    default: /etc/glance/.sets
+    version_added: "0.3.0"
 extends_documentation_fragment:
   - glanceops.image_service.attributes
 attributes:
@@ -69,11 +75,19 @@ missing_packages:
   returned: success
   type: list
   elements: str
+deployed:
+  description: Names of the configuration sets that the host has, those of its services.
+  returned: success
+  type: list
+  elements: str
+  sample: [glance-api, glance-scrubber]
+  version_added: "0.3.0"
 """
 
 import glob
 import ipaddress
 import os
+import pathlib
 import re
 import socket
 from typing import Any
@@ -163,6 +177,11 @@ def missing_packages(names: list[str]) -> list[str]:
     return [name for name in names if name not in installed]
 
 
+def deployed(record_directory: str) -> list[str]:
+    """Return the names of the configuration sets that have a record in *record_directory*."""
+    return sorted(path.stem for path in pathlib.Path(record_directory).glob("*.json"))
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -179,6 +198,7 @@ def main() -> None:
                 },
             },
             "packages": {"type": "list", "elements": "str", "default": []},
+            "record_directory": {"type": "path", "default": "/etc/glance/.sets"},
         },
         supports_check_mode=True,
     )
@@ -196,7 +216,11 @@ def main() -> None:
         problems.append(f"the address {listen['address']} can't be looked up on this host: {error}")
     if problems:
         module.fail_json(msg=f"{module.params['service']} can't be deployed here: {'; '.join(problems)}.")
-    module.exit_json(changed=False, missing_packages=missing_packages(module.params["packages"]))
+    module.exit_json(
+        changed=False,
+        missing_packages=missing_packages(module.params["packages"]),
+        deployed=deployed(module.params["record_directory"]),
+    )
 
 
 if __name__ == "__main__":

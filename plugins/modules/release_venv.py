@@ -42,6 +42,11 @@ options:
   python_floor:
     description: The oldest Python the release runs on, as C(3.11). A host with an older one is refused.
     type: str
+  python_below:
+    description:
+      - The oldest Python the release does not run on any more, as C(3.10). A host with it or a newer one is refused.
+    type: str
+    version_added: "0.3.0"
   cache:
     description:
       - Directory on the control machine where fetched wheels are kept, one file for each list, Python and platform.
@@ -150,6 +155,7 @@ def main() -> None:
             "root": {"type": "path", "default": "/opt/glance"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "python_floor": {"type": "str"},
+            "python_below": {"type": "str"},
             "cache": {"type": "path", "default": "~/.cache/glanceops/wheels"},
             "index_url": {"type": "str", "no_log": True},
             "extra_index_urls": {"type": "list", "elements": "str", "no_log": True},

@@ -5,6 +5,8 @@ One printed line says what can't be: a value of the wrong type, a store that can
 
 import os
 import re
+import socket
+import sys
 from collections.abc import Mapping
 
 
@@ -34,6 +36,17 @@ def check_policy() -> None:
         raise ValueError(f"policy.yaml holds {', '.join(unknown)}, which no rule of Glance is called")
 
 
+def check_registry() -> None:
+    """Raise ConnectionError when there is no registry; Glance starts all the same and answers every call with 500."""
+    if getattr(cfg.CONF, "data_api", None) != "glance.db.registry.api":
+        return
+    address = (cfg.CONF.registry_host, cfg.CONF.registry_port)
+    try:
+        socket.create_connection(address, timeout=10).close()
+    except OSError as error:
+        raise ConnectionError("no registry at {}, port {}: {}".format(*address, error)) from error
+
+
 try:
     import yaml
     from glance import policies
@@ -47,6 +60,10 @@ try:
     read(cfg.CONF)
     check_default_store()
     check_policy()
+    check_registry()
+except SystemExit:
+    # Of options that it takes on the command line too, oslo.config itself says what is wrong; Ussuri's ends with 0.
+    sys.exit(1)
 except Exception as error:
     # Glance's log wraps the traceback, each line of it behind a prefix of its own.
     print("load_application:", f"{type(error).__name__}: {error}".replace("\n", " "), flush=True)

@@ -36,6 +36,7 @@ CONF = cfg.ConfigOpts()
 Moment = datetime.datetime
 
 
+# Ussuri's SQLAlchemy 1.3 and that of today both understand table.select(), and one condition for each where().
 def table(title: str, **types: Any) -> sa.TableClause:
     """Return a table of Glance's with the columns that are used here; glance/db/sqlalchemy/models.py."""
     common = {"id": sa.String, "deleted": sa.Boolean, "deleted_at": sa.DateTime, "updated_at": sa.DateTime}
@@ -112,8 +113,8 @@ def due(late: int = 0) -> sa.ColumnElement[bool]:
 
 
 def rows(condition: sa.ColumnElement[bool]) -> list[Any]:
-    """Return id, size and deleted_at of the images that meet *condition*, the longest deleted first."""
-    wanted = sa.select(IMAGES.c.id, IMAGES.c.size, IMAGES.c.deleted_at).where(condition).order_by(IMAGES.c.deleted_at)
+    """Return the images that meet *condition*, the longest deleted first."""
+    wanted = IMAGES.select().where(condition).order_by(IMAGES.c.deleted_at)
     with engine().connect() as connection:
         return list(connection.execute(wanted))
 
@@ -124,8 +125,8 @@ def finish(condition: sa.ColumnElement[bool]) -> None:
     A scrubber that ends between an image's last location and the image never looks at that image again:
     glance/scrubber.py asks for locations that are pending only.
     """
-    left = sa.exists().where(LOCATIONS.c.image_id == IMAGES.c.id, LOCATIONS.c.status == PENDING)
-    finished = sa.update(IMAGES).where(condition, ~left).values(status="deleted", updated_at=now())
+    left = sa.exists().where(sa.and_(LOCATIONS.c.image_id == IMAGES.c.id, LOCATIONS.c.status == PENDING))
+    finished = sa.update(IMAGES).where(sa.and_(condition, ~left)).values(status="deleted", updated_at=now())
     with engine().begin() as connection:
         if number := connection.execute(finished).rowcount:
             say(f"marked {number} of the images as deleted, since no data of them was left")
@@ -222,6 +223,7 @@ def create_stores(config_file: str) -> Any:
 
     # Every driver that lacks a library would be reported as an error, in use or not.
     logging.getLogger("stevedore").setLevel(logging.CRITICAL)
+    config.CONF.import_opt("enabled_backends", "glance.common.wsgi")
     config.CONF.import_opt("scrub_time", "glance.scrubber")
     config.parse_args(args=[f"--config-file={config_file}"])
     glance_store.register_store_opts(config.CONF)
@@ -255,7 +257,7 @@ def size_in(location: Any) -> int | None:
 def read_image(image_id: str) -> Any:
     """Return the row of a deleted image whose data waits to be scrubbed; raises RefusalError for any other."""
     with engine().connect() as connection:
-        image = connection.execute(sa.select(IMAGES).where(IMAGES.c.id == image_id)).first()
+        image = connection.execute(IMAGES.select().where(IMAGES.c.id == image_id)).first()
     if image is None:
         raise RefusalError("there is no image of that id in the database")
     if image.status == "deleted":
@@ -267,7 +269,7 @@ def read_image(image_id: str) -> Any:
 
 def find_data(image: Any) -> tuple[list[Any], list[Any]]:
     """Return the locations that were deleted with *image* as (those with all its data, those without any)."""
-    wanted = sa.select(LOCATIONS).where(LOCATIONS.c.image_id == image.id, LOCATIONS.c.status == PENDING)
+    wanted = LOCATIONS.select().where(sa.and_(LOCATIONS.c.image_id == image.id, LOCATIONS.c.status == PENDING))
     with engine().connect() as connection:
         found = list(connection.execute(wanted))
     # A location that a user removed from the image earlier has this status too, and stays removed.
@@ -293,7 +295,7 @@ def postpone(options: argparse.Namespace) -> int:
     image = read_image(options.image_id)
     find_data(image)
     later = max(image.deleted_at, now() - datetime.timedelta(seconds=CONF.scrub_time) + POSTPONED)
-    moved = sa.update(IMAGES).where(IMAGES.c.id == image.id, waiting())
+    moved = sa.update(IMAGES).where(sa.and_(IMAGES.c.id == image.id, waiting()))
     with engine().begin() as connection:
         if connection.execute(moved.values(deleted_at=later)).rowcount != 1:
             raise RefusalError("its data is being removed just now")
@@ -304,10 +306,10 @@ def postpone(options: argparse.Namespace) -> int:
 def latest_of(connection: sa.Connection, key: sa.Column, image_id: str, since: Moment) -> list[int]:
     """Return the ids of the rows of *key*'s table that were deleted *since*, one for each value of that column."""
     columns = key.table.c
-    with_image = (columns.image_id == image_id, columns.deleted.is_(True), columns.deleted_at >= since)
+    with_image = sa.and_(columns.image_id == image_id, columns.deleted.is_(True), columns.deleted_at >= since)
     own = key.startswith(OWN_NOTES, autoescape=True) if key.table is PROPERTIES else sa.false()
-    wanted = sa.select(columns.id, key).where(*with_image, ~own).order_by(columns.id)
-    return list({value: number for number, value in connection.execute(wanted)}.values())
+    wanted = key.table.select().where(sa.and_(with_image, ~own)).order_by(columns.id)
+    return list({getattr(row, key.name): row.id for row in connection.execute(wanted)}.values())
 
 
 def revive(connection: sa.Connection, image: Any, whole: list[Any], gone: list[Any]) -> None:
@@ -319,7 +321,8 @@ def revive(connection: sa.Connection, image: Any, whole: list[Any], gone: list[A
     notes on an import would mislead.
     """
     alive = {"deleted": False, "deleted_at": None}
-    ready = sa.update(IMAGES).where(IMAGES.c.id == image.id, waiting(), IMAGES.c.deleted_at == image.deleted_at)
+    same = sa.and_(IMAGES.c.id == image.id, waiting(), IMAGES.c.deleted_at == image.deleted_at)
+    ready = sa.update(IMAGES).where(same)
     if connection.execute(ready.values(status="active", updated_at=now(), **alive)).rowcount != 1:
         raise RefusalError("its data is being removed just now")
     since = max(location.deleted_at for location in [*whole, *gone])
@@ -337,7 +340,7 @@ def put_back(image_id: str, deleted_at: str | None) -> None:
     if deleted_at is None:
         return
     moment = datetime.datetime.fromisoformat(deleted_at)
-    back = sa.update(IMAGES).where(IMAGES.c.id == image_id, IMAGES.c.deleted.is_(True))
+    back = sa.update(IMAGES).where(sa.and_(IMAGES.c.id == image_id, IMAGES.c.deleted.is_(True)))
     with engine().begin() as connection:
         connection.execute(back.values(deleted_at=moment))
 

@@ -35,9 +35,18 @@ def test_wheels_hold_the_server(release):
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_the_table_says_all_that_the_roles_ask(release):
-    known = {"version": str, "python": str, "schema": str, "server": str, "debian_packages": str}
-    entry = RELEASES[release]
-    assert {"version", "python", "schema", "server"} <= entry.keys() <= known.keys()
+    always = {"version": str, "python": str, "schema": str, "server": str}
+    sometimes = {
+        "python_below": str,
+        "debian_packages": str,
+        "registry": bool,
+        "packages": list,
+        "platforms": list,
+        "config": dict,
+        "admin_rules": list,
+    }
+    known, entry = {**always, **sometimes}, RELEASES[release]
+    assert always.keys() <= entry.keys() <= known.keys()
     assert all(isinstance(value, known[key]) for key, value in entry.items())
 
 
@@ -52,4 +61,7 @@ def test_choices_are_the_releases_of_the_table():
 
 
 def test_the_default_is_the_newest():
-    assert OPTION["default"] == max(RELEASES, key=lambda name: [int(part) for part in name.split(".")])
+    def numbers(release):
+        return [int(part) for part in RELEASES[release]["version"].split(".")]
+
+    assert OPTION["default"] == max(RELEASES, key=numbers)

@@ -130,7 +130,6 @@ def test_lists_of_the_collection(path):
         "python-memcached",
         "boto3",
         "python-swiftclient",
-        "pyuwsgi",
     }
 
 
@@ -151,6 +150,17 @@ def test_lists_of_the_collection(path):
 def test_hosts_that_are_refused(change, floor, said):
     sentence = action.refusal("h1", {**HOST, **change}, floor)
     assert said in sentence if said else sentence is None
+
+
+@pytest.mark.parametrize(("python", "below"), [("3.10.0", "3.10"), ("3.11.2", "3.10"), ("3.10.1", "3.10.1")])
+def test_host_whose_python_is_too_new_is_refused(python, below):
+    said = f"h1: expected a Python older than {below}, found {python}: deploy a newer release there"
+    assert said in action.refusal("h1", {**HOST, "python": python}, "3.9", below)
+
+
+@pytest.mark.parametrize(("python", "below"), [("3.9.18", "3.10"), ("3.9.18", None), ("3.10.0", "3.10.1")])
+def test_host_whose_python_is_old_enough_is_taken(python, below):
+    assert action.refusal("h1", {**HOST, "python": python}, "3.9", below) is None
 
 
 def test_tags_go_from_the_hosts_glibc_down_to_2_17():
@@ -338,6 +348,8 @@ def test_a_playbook_never_shows_the_index_password(play):
     ("changes", "said"),
     [
         ({"python_floor": "4.0"}, "localhost: expected Python 4.0 or newer, found 3."),
+        ({"python_below": "3.9"}, "localhost: expected a Python older than 3.9, found 3."),
+        ({"python_below": "four"}, "python_below: expected a version as 3.11, found 'four'"),
         ({"python_floor": "three"}, "expected a version as 3.11, found 'three'"),
         ({"python": "/nowhere/python3"}, "expected a Python interpreter at /nowhere/python3, found none"),
         ({"release": "../r1"}, "expected a plain name as 2026.2"),

@@ -60,6 +60,19 @@ def test_api_row(results, expected):
 
 
 @pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (None, ("h", "unknown", "unknown", "unknown", "not reached")),
+        ({"failed": True, "msg": "no systemd"}, ("h", "unknown", "unknown", "unknown", "no systemd")),
+        ({"skipped": True, "changed": False}, ("h", "none", "not-found", "none", "this release has no registry")),
+        (RUNS, ("h", "2026.2", "active", "http://127.0.0.1:9292", "200 OK")),
+    ],
+)
+def test_registry_row(found, expected):
+    assert t.registry_row("h", {"__glance_registry": found} if found else {}) == expected
+
+
+@pytest.mark.parametrize(
     ("found", "text"),
     [
         ({}, "unknown"),

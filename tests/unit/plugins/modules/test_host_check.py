@@ -204,3 +204,14 @@ def test_only_installed_packages_count(tmp_path, monkeypatch, status, missing):
     found = h.missing_packages(["qemu-utils", "other"])
     monkeypatch.undo()
     assert found == (["qemu-utils"] if missing else [])
+
+
+def test_what_a_host_has_is_told_by_its_records(run_module, good_host, tmp_path):
+    for name in ("glance-scrubber.json", "glance-api.json", "tmp1234"):
+        (tmp_path / name).touch()
+    assert run_module("host_check", service="glance-api", record_directory=str(tmp_path))["deployed"] == [
+        "glance-api",
+        "glance-scrubber",
+    ]
+    none = run_module("host_check", service="glance-api", record_directory=str(tmp_path / "none"))
+    assert none["deployed"] == []
