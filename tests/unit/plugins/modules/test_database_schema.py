@@ -162,3 +162,41 @@ def test_only_a_refused_check_is_done_without(database, code):
     result, calls = database(check=code, said={"check": REFUSED})
     assert result.get("needed") == {0: "nothing", 3: "expand"}.get(code)
     assert calls == ["check"] + (["sync"] if code == 3 else [])
+
+
+# ---------------------------------------------------------------------------------- the revision, without glance-manage
+
+
+@pytest.fixture
+def look(database, tmp_path):
+    """Run the module with an interpreter that prints and ends as told; what it was called with is in C(looked)."""
+
+    def run(prints, code=0, check_mode=False, **options):
+        python = tmp_path / "python"
+        python.write_text(f'#!/bin/sh\necho "$3" >> {tmp_path}/looked\nprintf "{prints}"\nexit {code}\n')
+        python.chmod(0o755)
+        return database(check_mode=check_mode, python=str(python), **options)
+
+    return run
+
+
+@pytest.mark.parametrize("prints", ["head01\\n", "head00\\nhead01\\n"])
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_database_with_the_last_revision_is_left_alone_and_glance_is_not_loaded(look, tmp_path, prints, check_mode):
+    result, calls = look(prints, head="head01", check_mode=check_mode)
+    assert (result["needed"], result["changed"], calls) == ("nothing", False, [])
+    assert (tmp_path / "looked").read_text() == f"{tmp_path}/conf\n"
+
+
+@pytest.mark.parametrize(
+    ("prints", "code"), [("head00\\n", 0), ("head010\\n", 0), ("", 0), ("head01\\n", 1), ("", 127)]
+)
+def test_whatever_else_the_look_finds_glance_is_asked(look, prints, code):
+    result, calls = look(prints, code, head="head01", check=3)
+    assert (result["needed"], calls) == ("expand", ["check", "sync"])
+
+
+def test_without_a_last_revision_there_is_no_look(look, tmp_path):
+    _result, calls = look("head01\\n")
+    assert calls == ["check"]
+    assert not (tmp_path / "looked").exists()
