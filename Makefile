@@ -12,9 +12,13 @@ SUITE ?= bookworm
 IMAGE ?=
 # Inventory of your own hosts to deploy to, in place of a throw-away host.
 INVENTORY ?=
+# How much of `make test` runs at a time: most of it waits for one host, or for one process on this machine.
+JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
 SCENARIOS := default scrubber releases legacy
 LONG_SCENARIOS := cluster
+# Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
+HOSTS ?=
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
 ARGS ?=
 
@@ -78,7 +82,9 @@ destroy: ## take the throw-away host of make deploy away
 	@$(LAB) down deploy >/dev/null
 
 .PHONY: test
-test: lint unit sanity molecule ## run every test that CI runs
+test: .venv/.complete ## run every test that CI runs, several at a time
+	@echo 'Running lint, unit and sanity tests, and the scenarios $(SCENARIOS); make test-all runs $(LONG_SCENARIOS) too.'
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target lint unit sanity molecule
 
 .PHONY: test-all
 test-all: test $(LONG_SCENARIOS:%=molecule-%) ## run the longer scenarios too
@@ -113,8 +119,8 @@ $(patsubst %,molecule-%,$(SCENARIOS) $(LONG_SCENARIOS)): molecule-%: .venv/.comp
 	molecule test --scenario-name $*
 
 .PHONY: benchmark
-benchmark: .venv/.complete ## measure a deployment on throw-away hosts
-	@python benchmarks/deploy.py
+benchmark: .venv/.complete ## measure deployments on throw-away hosts: make benchmark HOSTS=6, or 1, 3 and 6
+	@python benchmarks/deploy.py $(HOSTS)
 
 .PHONY: lock
 lock: .venv/.complete ## pin the tools of pyproject.toml anew in requirements-dev.txt
