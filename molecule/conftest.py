@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-PLAYBOOK_SECONDS = 300
+PLAYBOOK_SECONDS = 600
 MIB = 1 << 20
 
 

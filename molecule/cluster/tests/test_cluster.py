@@ -28,6 +28,11 @@ def holder(hosts, address):
     return [name for name in BALANCERS if f" {address}/" in hosts[name].check_output("ip -4 address show")]
 
 
+def also(inventory):
+    """Return the options that name a further inventory beside those of the scenario."""
+    return [f"--inventory={path}" for path in [*os.environ["ANSIBLE_INVENTORY"].split(","), inventory]]
+
+
 def whole(seen):
     """Whether no request failed and no body was damaged."""
     assert seen.failures == [], f"{len(seen.failures)} of {seen.answers + len(seen.failures)}: {seen.failures[:3]}"
@@ -123,8 +128,7 @@ def test_a_killed_balancer_is_replaced(hosts, traffic, virtual_address, wait_unt
 
 
 def test_inventory_alone_adds_a_host_that_reaches_no_index(hosts, traffic, playbook, servers, project):
-    third = [f"--inventory={path}" for path in os.environ["ANSIBLE_INVENTORY"].split(",")]
-    third += [f"--inventory={project}/molecule/cluster/third"]
+    third = also(project / "molecule/cluster/third")
     before = [starts(hosts[name]) for name in API_HOSTS]
     with traffic() as seen:
         run = playbook("site.yml", {"glance_wheels_index_url": NO_INDEX}, *third)
@@ -137,6 +141,15 @@ def test_inventory_alone_adds_a_host_that_reaches_no_index(hosts, traffic, playb
         assert run.rc == 0, run.output
         assert servers("balancer1") == {"api1": "UP", "api2": "UP"}
     whole(seen)
+
+
+def test_a_run_for_one_host_knows_the_addresses_of_others_and_needs_no_other_api_host(playbook, tmp_path):
+    # Nobody listens there: a host that is down.
+    (tmp_path / "hosts.yml").write_text("{all: {hosts: {api1: {ansible_port: 9}}}}")
+    run = playbook("site.yml", None, *also(tmp_path), "--limit", "api2")
+    assert run.rc == 0, run.output
+    assert set(run.recap) == {"api2"}
+    assert run.changed == 0, run.output
 
 
 REFUSED = {
