@@ -14,7 +14,7 @@ IMAGE ?=
 INVENTORY ?=
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
 SCENARIOS := default scrubber releases legacy
-LONG_SCENARIOS := cluster
+LONG_SCENARIOS := cluster mounts
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
 ARGS ?=
 
