@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 IMAGES = "/var/lib/glance/images"
 UNIT = "var-lib-glance-images.mount"
 SOURCE = "images@database1:/srv/images"
@@ -84,10 +86,10 @@ def test_after_a_reboot_a_host_serves_again_by_itself(apis, hosts, upload, wait_
     assert apis["api1"].download(image) == digest
 
 
-def test_a_shared_mount_needs_a_number_for_the_user(hosts, playbook):
+def test_a_shared_mount_needs_a_number_for_the_user(playbook):
     run = playbook("site.yml", {"glance_user_id": 0})
     assert run.rc != 0
-    assert "glance_user_id should be set for api1, api2, found none" in run.failures
+    assert re.search(r"glance_user_id should be set for api[12], api[12], found none", run.failures), run.output
     assert run.changed == 0
 
 
@@ -100,7 +102,7 @@ def test_a_number_that_somebody_else_has_is_refused(hosts, playbook):
     assert run.changed == 0, run.output
 
 
-def test_another_source_is_refused_while_the_old_one_is_mounted(inventory_mount, hosts, playbook):
+def test_another_source_is_refused_while_the_old_one_is_mounted(inventory_mount, playbook):
     run = playbook("site.yml", {"glance_mounts": [{**inventory_mount, "src": "images@database1:/srv/other"}]})
     assert set(run.failed) == {"api1", "api2"}, run.output
     assert f"should be mounted from images@database1:/srv/other, found {SOURCE} there" in run.failed["api1"]
