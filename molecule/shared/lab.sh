@@ -437,6 +437,8 @@ start_host() {
   )
   # fsync is most of the time an apt run takes; nspawn knows the option since systemd 250
   [[ $(systemd-nspawn --help) != *--suppress-sync* ]] || nspawn+=(--suppress-sync=yes)
+  # network file systems in user space need it
+  [[ ! -e /dev/fuse ]] || nspawn+=(--bind=/dev/fuse)
   # /proc/sys/net belongs to the host's own namespace: let it be written there
   export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
   if pid1_is_systemd; then

@@ -34,6 +34,9 @@ def read_item(path: str) -> dict[str, Any]:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return {"path": path, "kind": "absent"}
+    except OSError as error:
+        # Such as root, on a share whose server takes it for nobody.
+        raise ConfigSetError(f"{path} can't be looked at: {error.strerror}") from error
     if stat.S_ISLNK(found.st_mode) and not (os.path.isdir(path) and found.st_uid == 0):
         return {"path": path, "kind": "link", "target": os.readlink(path)}
     if stat.S_ISLNK(found.st_mode):
@@ -113,6 +116,18 @@ def _put_directory(item: dict[str, Any]) -> None:
     found = read_item(path)
     if same(item, found):
         return
+    try:
+        _make_directory(item, found)
+    except PermissionError as error:
+        # Who is root can do it, but for a share whose server takes root for nobody, NFS with root_squash above all.
+        raise ConfigSetError(
+            f"{path} should be a directory of {item['uid']}:{item['gid']} with mode {item['mode']:04o}, "
+            f"found what root may not change: make it so on the server of what is mounted there, then run again"
+        ) from error
+
+
+def _make_directory(item: dict[str, Any], found: dict[str, Any]) -> None:
+    path = item["path"]
     if found["kind"] == "absent":
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         os.mkdir(path, 0o700)

@@ -13,6 +13,7 @@ author:
 description:
   - Fails with every reason at once, one sentence each, why O(service) can't be deployed on this host.
   - Tells which of the O(packages) are missing, which spares the package manager's own slow question on every run.
+  - Tells which of the O(mounts) are not as they should be, for the module M(glanceops.image_service.mounts).
   - Tells which services were deployed to the host before, so that nobody has to look for each that is no longer wanted.
 options:
   service:
@@ -42,6 +43,21 @@ options:
     type: list
     elements: str
     default: []
+  user:
+    description: User that the service runs as, and its group.
+    type: str
+    default: glance
+    version_added: "0.3.0"
+  user_id:
+    description: Number that O(user) and its group have, or that must be free for them. With 0, any number is right.
+    type: int
+    default: 0
+    version_added: "0.3.0"
+  home:
+    description: Home directory of O(user).
+    type: path
+    default: /var/lib/glance
+    version_added: "0.3.0"
   record_directory:
     description: Folder of the records of configuration sets.
     type: path
@@ -49,6 +65,7 @@ options:
     version_added: "0.3.0"
 extends_documentation_fragment:
   - glanceops.image_service.attributes
+  - glanceops.image_service.mounts
 attributes:
   check_mode:
     support: full
@@ -75,6 +92,18 @@ missing_packages:
   returned: success
   type: list
   elements: str
+user_pending:
+  description: Whether O(user) is not there, or not one that nobody logs in as, with O(home).
+  returned: success
+  type: bool
+  version_added: "0.3.0"
+pending_mounts:
+  description:
+    - Paths of O(mounts) that are not mounted or whose units are not right, and those that are among them no longer.
+  returned: success, when O(mounts) is given
+  type: list
+  elements: str
+  version_added: "0.3.0"
 deployed:
   description: Names of the configuration sets that the host has, those of its services.
   returned: success
@@ -85,16 +114,20 @@ deployed:
 """
 
 import glob
+import grp
 import ipaddress
 import os
 import pathlib
+import pwd
 import re
 import socket
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.glanceops.image_service.plugins.module_utils import mounts
 
 _LISTENING = "0A"
+_NO_SHELL = "/usr/sbin/nologin"
 
 
 def decode_address(text: str) -> str:
@@ -163,6 +196,41 @@ def port_problems(service: str, listen: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(problems))
 
 
+def user_problems(name: str, number: int) -> list[str]:
+    """Return a sentence if the user *name* or its group has another number than *number*, or somebody else has that."""
+    problems = []
+    for what, by_name, by_number in (("user", pwd.getpwnam, pwd.getpwuid), ("group", grp.getgrnam, grp.getgrgid)):
+        try:
+            found = by_name(name)[2]
+        except KeyError:
+            found = number
+        if found != number:
+            problems.append(
+                f"the {what} {name} should have the number {number}, found {found}: set glance_user_id to a number "
+                f"that is right on every host, or stop Glance here and give {name} and its files that number"
+            )
+        try:
+            holder = by_number(number)[0]
+        except KeyError:
+            holder = name
+        if holder != name:
+            problems.append(
+                f"the number {number} should be free for the {what} {name}, found {holder} with it: set glance_user_id "
+                f"to a number that is free on every host"
+            )
+    return problems
+
+
+def user_pending(name: str, home: str) -> bool:
+    """Whether the user *name* has to be made or changed."""
+    # As for packages, one look is cheaper than a run of the module that would find nothing to do.
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError:
+        return True
+    return (account.pw_dir, account.pw_shell) != (home, _NO_SHELL)
+
+
 def missing_packages(names: list[str]) -> list[str]:
     """Return those of *names* that dpkg does not list as installed."""
     # One read of dpkg's status is far cheaper than a run of apt, and the apt task follows when something is missing.
@@ -198,7 +266,11 @@ def main() -> None:
                 },
             },
             "packages": {"type": "list", "elements": "str", "default": []},
+            "user": {"type": "str", "default": "glance"},
+            "user_id": {"type": "int", "default": 0},
+            "home": {"type": "path", "default": "/var/lib/glance"},
             "record_directory": {"type": "path", "default": "/etc/glance/.sets"},
+            **mounts.OPTIONS,
         },
         supports_check_mode=True,
     )
@@ -214,12 +286,18 @@ def main() -> None:
             problems += port_problems(module.params["service"], listen)
     except (OSError, UnicodeError) as error:
         problems.append(f"the address {listen['address']} can't be looked up on this host: {error}")
+    if module.params["user_id"]:
+        problems += user_problems(module.params["user"], module.params["user_id"])
+    wanted, units = module.params["mounts"], module.params["unit_directory"]
+    problems += mounts.problems(wanted or [], units)
     if problems:
         module.fail_json(msg=f"{module.params['service']} can't be deployed here: {'; '.join(problems)}.")
     module.exit_json(
         changed=False,
         missing_packages=missing_packages(module.params["packages"]),
         deployed=deployed(module.params["record_directory"]),
+        user_pending=user_pending(module.params["user"], module.params["home"]),
+        **({} if wanted is None else {"pending_mounts": mounts.pending(wanted, units)}),
     )
 
 

@@ -215,3 +215,56 @@ def test_what_a_host_has_is_told_by_its_records(run_module, good_host, tmp_path)
     ]
     none = run_module("host_check", service="glance-api", record_directory=str(tmp_path / "none"))
     assert none["deployed"] == []
+
+
+class Accounts:
+    """Stands for pwd and grp: accounts by name and number."""
+
+    def __init__(self, **numbers):
+        self.numbers = numbers
+
+    def by_name(self, name):
+        return (name, "x", self.numbers[name])
+
+    def by_number(self, number):
+        return next((name, "x", number) for name, other in self.numbers.items() if other == number)
+
+
+@pytest.mark.parametrize(
+    ("users", "groups", "said"),
+    [
+        ({}, {}, []),
+        ({"glance": 790}, {"glance": 790}, []),
+        ({"glance": 998}, {"glance": 790}, ["the user glance should have the number 790, found 998"]),
+        ({"glance": 790}, {"glance": 998}, ["the group glance should have the number 790, found 998"]),
+        ({"backup": 790}, {}, ["the number 790 should be free for the user glance, found backup with it"]),
+        ({}, {"backup": 790}, ["the number 790 should be free for the group glance, found backup with it"]),
+    ],
+)
+def test_a_number_that_is_not_the_users_is_refused(monkeypatch, users, groups, said):
+    for module, known, kind in ((h.pwd, Accounts(**users), "pw"), (h.grp, Accounts(**groups), "gr")):
+
+        def by_number(number, known=known):
+            try:
+                return known.by_number(number)
+            except StopIteration:
+                raise KeyError(number) from None
+
+        monkeypatch.setattr(module, f"get{kind}nam", known.by_name)
+        monkeypatch.setattr(module, "getpwuid" if kind == "pw" else "getgrgid", by_number)
+    assert [sentence.partition(": ")[0] for sentence in h.user_problems("glance", 790)] == said
+
+
+@pytest.mark.parametrize(("name", "home", "pending"), [("nobody", "/nonexistent", False), ("nobody", "/x", True)])
+def test_a_user_that_is_right_is_left_alone(name, home, pending):
+    assert h.user_pending(name, home) is pending
+    assert h.user_pending("no such user", home) is True
+
+
+def test_mounts_are_looked_at_only_if_given(run_module, good_host, tmp_path):
+    assert "pending_mounts" not in run_module("host_check", service="glance-api")
+    units = str(tmp_path)
+    assert run_module("host_check", service="glance-api", mounts=[], unit_directory=units)["pending_mounts"] == []
+    mount = {"path": str(tmp_path / "x"), "src": "nas:/x", "fstype": "nfs4"}
+    found = run_module("host_check", service="glance-api", mounts=[mount], unit_directory=units)
+    assert found["pending_mounts"] == [mount["path"]]
