@@ -7,6 +7,7 @@ import http.client
 import json
 import random
 import re
+import urllib.parse
 
 testinfra_hosts = ["ansible://glance_api"]
 MIB = 1 << 20
@@ -22,7 +23,9 @@ def test_image_comes_back_bit_for_bit_and_its_record_is_in_the_database_behind_t
 
 
 def test_api_has_no_way_to_the_database(api, host, registry, connections, lab):
-    database, password = f"{registry.address}:3306", (lab / "password").read_text().strip()
+    # As it stands in a URL.
+    password = urllib.parse.quote((lab / "password").read_text().strip(), safe="")
+    database = f"{registry.address}:3306"
     # So that every process has asked for something.
     for _number in range(8):
         assert api.request("GET", "/v2/images").status == 200

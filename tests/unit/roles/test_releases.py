@@ -44,6 +44,7 @@ def test_the_table_says_all_that_the_roles_ask(release):
         "platforms": list,
         "config": dict,
         "admin_rules": list,
+        "mysql_charset": str,
     }
     known, entry = {**always, **sometimes}, RELEASES[release]
     assert always.keys() <= entry.keys() <= known.keys()
