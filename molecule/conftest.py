@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
 import http.client
 import json
@@ -500,6 +501,25 @@ def upload_over_restart(api: Api, host: Any, service: Service) -> Callable[[], t
         return image, hashlib.sha256(b"".join(blocks)).hexdigest()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def server_statuses() -> Callable[[Any], dict[str, dict[str, str]]]:
+    """Ask a host with HAProxy for the status of each server, by backend and name."""
+    ask = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); "
+        "s.sendall(b'show stat\\n'); print(s.makefile().read())"
+    )
+
+    def statuses(host: Any) -> dict[str, dict[str, str]]:
+        shown = host.check_output("python3 -c %s", ask).removeprefix("# ").strip().splitlines()
+        found: dict[str, dict[str, str]] = {}
+        for row in csv.DictReader(shown):
+            if row["svname"] not in ("FRONTEND", "BACKEND"):
+                found.setdefault(row["pxname"], {})[row["svname"]] = row["status"]
+        return found
+
+    return statuses
 
 
 @pytest.fixture(name="wait_until", scope="session")

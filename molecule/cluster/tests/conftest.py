@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
 import http.client
 import itertools
@@ -155,16 +154,6 @@ def balanced(api_at: Any, virtual_address: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def servers(hosts: dict[str, Any]) -> Any:
+def servers(hosts: dict[str, Any], server_statuses: Any) -> Any:
     """Tell what a balancer says of each API host."""
-
-    def ask(balancer: str) -> dict[str, str]:
-        shown = hosts[balancer].check_output(
-            "python3 -c %s",
-            "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); "
-            "s.sendall(b'show stat\\n'); print(s.makefile().read())",
-        )
-        rows = csv.DictReader(shown.removeprefix("# ").strip().splitlines())
-        return {row["svname"]: row["status"] for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")}
-
-    return ask
+    return lambda balancer: server_statuses(hosts[balancer])["glance_api"]
