@@ -13,7 +13,7 @@ IMAGE ?=
 # Inventory of your own hosts to deploy to, in place of a throw-away host.
 INVENTORY ?=
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
-SCENARIOS := default scrubber releases legacy
+SCENARIOS := default scrubber releases keystone legacy
 LONG_SCENARIOS := cluster
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
 ARGS ?=

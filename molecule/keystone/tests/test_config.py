@@ -20,7 +20,6 @@ REFUSALS = {
     "wrong password": ({"glance_keystone_password": "wrong"}, ["Keystone at http://", "give glance a token", "401"]),
     "no Keystone there": ({"glance_keystone_url": "http://127.0.0.1:9"}, ["Keystone at http://127.0.0.1:9", "refused"]),
     "no such region": ({"glance_keystone_region": "Nowhere"}, ["internal endpoint", "Nowhere"]),
-    "option that nobody knows": ({"glance_config": {"keystone_authtoken": {"usrname": "glance"}}}, ["usrname"]),
 }
 
 

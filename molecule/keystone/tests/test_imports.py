@@ -93,7 +93,17 @@ def test_forbidden_address_is_refused_with_a_reason(imported, uri):
     assert "web-download does not pass filtering" in answer.text
 
 
-def test_what_is_no_disk_is_refused_with_a_reason(imported):
+def test_what_is_no_disk_is_refused_with_a_reason(as_user, imported, host):
+    refused = "Image disk_format qcow2 does not match stream data raw"
+    api = as_user("u1")
+    image = api.create(disk_format="qcow2")
+    answer = api.upload(image, [DATA])
+    assert (answer.status, refused in answer.text) == (415, True), answer
+    assert api.show(image)["status"] == "queued"
+
+    # Of an import, the task says only that it failed, and the image is left as it was then.
     answer, image, message = imported({"name": "glance-direct"}, disk_format="qcow2", data=DATA)
-    assert (answer.status, image["status"]) == (202, "queued")
-    assert "format" in message
+    assert answer.status == 202
+    assert "failed" in message
+    assert image["status"] != "active"
+    assert refused in host.check_output("journalctl --quiet --output=cat --unit=glance-api")
