@@ -11,11 +11,27 @@ import pytest
 
 testinfra_hosts = ["ansible://glance_api"]
 # The registry listens on an address that others reach, which is right with Keystone.
-VARIABLES = {"glance_auth": "keystone", "glance_registry_allow_unauthenticated_network": False}
+VARIABLES = {
+    "glance_auth": "keystone",
+    "glance_registry_allow_unauthenticated_network": False,
+    "glance_delayed_delete": False,
+}
+DATA = random.Random(5).randbytes(100_000)
+
+
+@pytest.fixture(scope="module")
+def deleted(tunnel):
+    """Two images that are deleted while there is no Keystone, with delayed delete."""
+    images = [tunnel.create(name="deleted", os_distro="debian") for _number in range(2)]
+    for image in images:
+        assert tunnel.upload(image, [DATA]).status == 204
+        assert tunnel.request("DELETE", f"/v2/images/{image}").status == 204
+    tunnel.made.clear()
+    return images
 
 
 @pytest.fixture(scope="module", autouse=True)
-def authenticated(playbook):
+def authenticated(playbook, deleted):
     """Turn Keystone on for all hosts, and off after the tests of this file."""
     run = playbook("site.yml", VARIABLES)
     try:
@@ -50,7 +66,7 @@ def test_image_goes_through_the_registry_and_back(as_user, registry):
     assert registry.sql(f"SELECT owner FROM images WHERE id = '{image}'") == owner.show(image)["owner"]
     assert owner.request("DELETE", f"/v2/images/{image}").status == 204
     assert owner.request("GET", f"/v2/images/{image}").status == 404
-    assert registry.status(image) == "pending_delete"
+    assert registry.status(image) == "deleted"
 
 
 def test_api_and_registry_answer_nobody_without_a_token(api, as_user, registry, keystone):
@@ -83,23 +99,31 @@ def test_image_of_one_project_does_not_exist_for_another(as_user):
     assert owner.download(image) == hashlib.sha256(data).hexdigest()
 
 
-def test_deleted_image_comes_back_until_it_is_scrubbed(as_user, host, registry, playbook):
-    owner, data = as_user("u1"), random.Random(5).randbytes(100_000)
-    image = owner.create(name="deleted", os_distro="debian")
-    assert owner.upload(image, [data]).status == 204
-    assert owner.request("DELETE", f"/v2/images/{image}").status == 204
-    run = playbook("restore_image.yml", {"image_id": image})
+def test_images_deleted_before_are_restored_and_scrubbed(as_user, deleted, host, registry, playbook):
+    restored, scrubbed = deleted
+    assert [registry.status(image) for image in deleted] == ["pending_delete"] * 2
+    run = playbook("restore_image.yml", {"image_id": restored})
     assert run.rc == 0, run.output
-    assert owner.show(image)["os_distro"] == "debian"
-    assert owner.download(image) == hashlib.sha256(data).hexdigest()
+    administrator = as_user("admin")
+    administrator.made.append(restored)
+    assert administrator.show(restored)["os_distro"] == "debian"
+    assert administrator.download(restored) == hashlib.sha256(DATA).hexdigest()
 
-    assert owner.request("DELETE", f"/v2/images/{image}").status == 204
-    registry.sql(f"UPDATE images SET deleted_at = '2001-01-01' WHERE id = '{image}'")
-    assert host.file(f"/var/lib/glance/images/{image}").exists
+    registry.sql(f"UPDATE images SET deleted_at = '2001-01-01' WHERE id = '{scrubbed}'")
+    assert host.file(f"/var/lib/glance/images/{scrubbed}").exists
     run = playbook("scrub.yml")
     assert run.rc == 0, run.output
-    assert not host.file(f"/var/lib/glance/images/{image}").exists
-    assert registry.status(image) == "deleted"
+    assert not host.file(f"/var/lib/glance/images/{scrubbed}").exists
+    assert registry.status(scrubbed) == "deleted"
+
+
+def test_delayed_delete_through_the_registry_is_refused(playbook, service):
+    before = service.state()
+    run = playbook("site.yml", {**VARIABLES, "glance_delayed_delete": True})
+    assert run.rc != 0
+    assert "glance_delayed_delete should be false" in run.failures, run.output
+    assert run.changed == 0
+    assert service.state() == before
 
 
 def test_status_logs_in(playbook):
