@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import hashlib
 import http.client
 import json
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import testinfra
 
 PROJECT = Path(__file__).resolve().parent.parent
 PLAYBOOK_SECONDS = 600
@@ -241,12 +243,16 @@ class Answer:
 
 @dataclass
 class Api:
-    """Image API on 127.0.0.1:9292 of a host, reached through SSH, or at an address; knows the images that it made."""
+    """Image API on 127.0.0.1:9292 of a host, reached through SSH, or at an address; knows the images that it made.
+
+    Every request has the *headers*, such as the token of a user.
+    """
 
     ssh_config: Path
     host: str
     port: int = 0
     address: str = "127.0.0.1"
+    headers: Mapping[str, str] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     tunnel: subprocess.Popen[bytes] | None = None
 
@@ -274,6 +280,10 @@ class Api:
             self.tunnel.terminate()
             self.tunnel.wait(timeout=10)
 
+    def with_token(self, token: str) -> Api:
+        """Return the same API as the user of a token asks it; it has made no images yet."""
+        return dataclasses.replace(self, headers={**self.headers, "X-Auth-Token": token}, made=[], tunnel=None)
+
     @contextlib.contextmanager
     def connection(self) -> Iterator[http.client.HTTPConnection]:
         with contextlib.closing(http.client.HTTPConnection(self.address, self.port, timeout=120)) as connection:
@@ -282,7 +292,8 @@ class Api:
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Answer:
         with self.connection() as connection:
             content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-            connection.request(method, path, content, {"Content-Type": content_type} if content else {})
+            headers = {"Content-Type": content_type} if content else {}
+            connection.request(method, path, content, {**self.headers, **headers})
             answer = connection.getresponse()
             return Answer(answer.status, answer.read())
 
@@ -303,7 +314,7 @@ class Api:
     ) -> Answer:
         """Upload *blocks*, each as one chunk, or with a Content-Length if *length* is given."""
         coding = {"Transfer-Encoding": "chunked"} if length is None else {"Content-Length": str(length)}
-        headers = {"Content-Type": "application/octet-stream", **coding}
+        headers = {**self.headers, "Content-Type": "application/octet-stream", **coding}
         if store:
             headers["X-Image-Meta-Store"] = store
         with self.connection() as connection:
@@ -319,7 +330,7 @@ class Api:
         """Return the SHA-256 of the data of an image."""
         digest = hashlib.sha256()
         with self.connection() as connection:
-            connection.request("GET", f"/v2/images/{image}/file")
+            connection.request("GET", f"/v2/images/{image}/file", headers=dict(self.headers))
             answer = connection.getresponse()
             assert answer.status == 200, (answer.status, answer.read())
             while block := answer.read(MIB):
@@ -391,6 +402,62 @@ def api(tunnel: Api) -> Iterator[Api]:
     """Give the API of the host; the images that a test made are removed after it."""
     yield tunnel
     tunnel.remove_made()
+
+
+# --------------------------------------------------------------------------------------------------------- its users
+
+# Of molecule/shared/keystone.yml, with the project of each.
+USERS = {"admin": "admin", "u1": "p1", "u2": "p2", "reader1": "p1"}
+
+
+@dataclass(frozen=True)
+class Keystone:
+    """Keystone that molecule/shared/keystone.yml has made; all users of `USERS` have the same password."""
+
+    address: str
+    password: str
+
+    def token(self, user: str) -> str:
+        """Log in as a user of `USERS`."""
+        domain = {"id": "default"}
+        body = {
+            "auth": {
+                "identity": {
+                    "methods": ["password"],
+                    "password": {"user": {"name": user, "domain": domain, "password": self.password}},
+                },
+                "scope": {"project": {"name": USERS[user], "domain": domain}},
+            }
+        }
+        with contextlib.closing(http.client.HTTPConnection(self.address, 5000, timeout=60)) as connection:
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", "/v3/auth/tokens", json.dumps(body), headers)
+            answer = connection.getresponse()
+            assert answer.status == 201, (answer.status, answer.read())
+            return str(answer.getheader("X-Subject-Token"))
+
+
+@pytest.fixture(scope="session")
+def keystone(lab: Path) -> Keystone:
+    variables = testinfra.get_host("ansible://keystone1").ansible.get_variables()
+    return Keystone(variables["ansible_host"], (lab / "users_password").read_text().strip())
+
+
+@pytest.fixture
+def as_user(tunnel: Api, keystone: Keystone) -> Iterator[Callable[[str], Api]]:
+    """Give the API of the host as a user of `USERS` asks it; the images that a test made are removed after it."""
+    opened = []
+
+    def as_user(name: str) -> Api:
+        opened.append(tunnel.with_token(keystone.token(name)))
+        return opened[-1]
+
+    yield as_user
+    for api in opened:
+        api.remove_made()
+
+
+# --------------------------------------------------------------------------------------------------------- the poller
 
 
 @dataclass

@@ -8,11 +8,12 @@ import pytest
 import testinfra
 
 REGISTRIES = ("registry1", "api1")
+BALANCER = "keystone1"
 
 
 @pytest.fixture(scope="module")
 def hosts():
-    return {name: testinfra.get_host(f"ansible://{name}") for name in (*REGISTRIES, "balancer1")}
+    return {name: testinfra.get_host(f"ansible://{name}") for name in (*REGISTRIES, BALANCER)}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def invocations(hosts):
 @pytest.fixture
 def registries(hosts, server_statuses):
     """Tell what the balancer says of the registries."""
-    return lambda: server_statuses(hosts["balancer1"])["glance_registry"]
+    return lambda: server_statuses(hosts[BALANCER])["glance_registry"]
 
 
 def test_registries_are_restarted_one_at_a_time_and_the_api_does_not_notice(
@@ -74,10 +75,10 @@ def test_api_does_not_need_the_registry_that_is_down(api, hosts, registries, wai
 
 
 def test_address_that_is_no_longer_wanted_goes_with_its_keepalived(balanced_site, hosts):
-    balancer = hosts["balancer1"]
+    balancer = hosts[BALANCER]
     address = balancer.ansible.get_variables()["ansible_host"].rpartition(".")[0] + ".200"
     assert f" {address}/" in balancer.check_output("ip -4 address show")
-    run = balanced_site({"glance_loadbalancer_virtual_address": ""}, "--limit=balancer1")
+    run = balanced_site({"glance_loadbalancer_virtual_address": ""}, f"--limit={BALANCER}")
     assert run.rc == 0, run.output
     assert f" {address}/" not in balancer.check_output("ip -4 address show")
     assert not balancer.file("/etc/keepalived/keepalived.conf").exists

@@ -16,6 +16,7 @@ def inventory_without_the_second_registry(password):
     inventory = yaml.safe_load((Path(__file__).parents[1] / "inventory/hosts.yml").read_text())
     del inventory["glance"]["children"]["glance_registry"]["hosts"]["api1"]
     inventory["glance"]["vars"]["glance_lab_password"] = password
+    del inventory["all"]
     return yaml.safe_dump(inventory)
 
 

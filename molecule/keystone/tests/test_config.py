@@ -1,0 +1,124 @@
+"""What becomes of wrong variables, what shows of the password, and what playbooks ask the API as Glance's own user."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import testinfra
+
+testinfra_hosts = ["ansible://glance_api"]
+REFUSALS = {
+    "no URL": ({"glance_keystone_url": ""}, ["glance_keystone_url should be the URL of Keystone", "found none"]),
+    "no http URL": ({"glance_keystone_url": "ldap://127.0.0.1"}, ["glance_keystone_url", "found ldap://127.0.0.1"]),
+    "password in the URL": (
+        {"glance_keystone_url": "http://me:hidden@127.0.0.1"},
+        ["glance_keystone_url", "//********@"],
+    ),
+    "no password": ({"glance_keystone_password": ""}, ["glance_keystone_password should be set"]),
+    "password that no file can hold": ({"glance_keystone_password": "a\\$b"}, ["backslash before a dollar sign"]),
+    "wrong password": ({"glance_keystone_password": "wrong"}, ["Keystone at http://", "give glance a token", "401"]),
+    "no Keystone there": ({"glance_keystone_url": "http://127.0.0.1:9"}, ["Keystone at http://127.0.0.1:9", "refused"]),
+    "no such region": ({"glance_keystone_region": "Nowhere"}, ["internal endpoint", "Nowhere"]),
+}
+
+
+@pytest.fixture(scope="module")
+def password(lab):
+    """The part of Glance's password that no escaping changes."""
+    return (lab / "glance_password").read_text().strip()
+
+
+@pytest.mark.parametrize(("variables", "named"), REFUSALS.values(), ids=REFUSALS)
+def test_refusal_names_the_fault_and_leaves_the_service_alone(site, service, api, variables, named):
+    before = service.state()
+    run = site(variables)
+    assert run.rc != 0
+    assert [words for words in named if words not in run.failures] == [], run.output
+    assert run.changed == 0
+    assert "hidden" not in run.failures
+    assert service.state() == before
+    assert api.request("GET", "/healthcheck").status == 200
+
+
+def test_password_and_tokens_show_nowhere(site, playbook, host, password, as_user):
+    shown = site({"glance_config": {"DEFAULT": {"limit_param_default": 20}}}, "--diff", "-vvv")
+    assert shown.rc == 0, shown.output
+    assert "+limit_param_default = 20" in shown.output
+    new = site({"glance_config": {"keystone_authtoken": {"password": f"x{password}"}}}, "--diff", "-vvv")
+    assert new.rc != 0
+    assert "401" in new.failures
+    status = playbook("status.yml", None, "-vvv")
+    sample = playbook("sample_image.yml", None, "-vvv")
+    assert (status.rc, sample.rc) == (0, 0), status.output + sample.output
+    as_user("admin").made += re.findall(r"sample is active: .*id ([0-9a-f-]{36})", sample.output)[:1]
+    # The control: that is where it stands, for the service alone.
+    config = host.file("/etc/glance/glance-api.conf")
+    assert password in config.content_string
+    assert (config.user, config.group, config.mode) == ("root", "glance", 0o640)
+    places = [run.output for run in (shown, new, status, sample)]
+    places += [host.check_output("journalctl --quiet --output=cat"), host.check_output("ps -eo args")]
+    assert [place for place in places if password in place] == []
+    # Keystone's tokens begin so.
+    assert [place for place in places if "gAAAA" in place] == []
+
+
+def test_scrubber_is_told_nothing_of_keystone(host, password):
+    config = host.file("/etc/glance/glance-scrubber.conf").content_string
+    assert "connection = sqlite" in config
+    assert "keystone" not in config
+    assert password not in config
+
+
+def test_status_counts_the_images_of_all_projects(playbook, as_user, service):
+    for name in ("u1", "u2"):
+        as_user(name).create()
+    total, before = len(as_user("admin").request("GET", "/v2/images").json["images"]), service.state()
+    run = playbook("status.yml")
+    assert run.rc == 0, run.output
+    assert run.changed == 0
+    assert total >= 2
+    assert re.search(rf'"api1 .* active .* 200 OK .* {total} \(', run.output), run.output
+    assert service.state() == before
+
+
+def test_status_says_that_keystone_does_not_answer(playbook, site, service):
+    keystone = testinfra.get_host("ansible://keystone1")
+    before = service.state()
+    keystone.check_output("systemctl stop keystone")
+    try:
+        # What changes nothing asks nobody.
+        assert (site().rc, site().changed) == (0, 0)
+        run = playbook("status.yml")
+    finally:
+        keystone.check_output("systemctl start keystone")
+    assert run.rc != 0
+    assert re.search(r"Keystone should give glance-api on api1 a token, found: .*refused", run.failures), run.output
+    assert re.search(r'"api1 .* active .* 200 OK ', run.output), run.output
+    assert service.state() == before
+    assert playbook("status.yml").rc == 0
+
+
+def test_sample_image_is_uploaded_once(playbook, as_user):
+    administrator = as_user("admin")
+
+    def samples():
+        return administrator.request("GET", "/v2/images?name=sample").json["images"]
+
+    assert not samples()
+    first, second = playbook("sample_image.yml"), playbook("sample_image.yml")
+    administrator.made += [image["id"] for image in samples()]
+    assert (first.rc, second.rc, second.changed) == (0, 0, 0), first.output + second.output
+    assert [image["status"] for image in samples()] == ["active"]
+
+
+def test_deleted_image_of_a_user_comes_back(playbook, as_user):
+    owner = as_user("u1")
+    image = owner.create(name="deleted")
+    assert owner.upload(image, [b"data"]).status == 204
+    before = owner.show(image)
+    assert owner.request("DELETE", f"/v2/images/{image}").status == 204
+    assert owner.request("GET", f"/v2/images/{image}").status == 404
+    run = playbook("restore_image.yml", {"image_id": image})
+    assert run.rc == 0, run.output
+    assert {**owner.show(image), "updated_at": ""} == {**before, "updated_at": ""}
