@@ -439,7 +439,8 @@ class Keystone:
 
 @pytest.fixture(scope="session")
 def keystone(lab: Path) -> Keystone:
-    variables = testinfra.get_host("ansible://keystone1").ansible.get_variables()
+    (host,) = testinfra.get_hosts(["ansible://keystone"])
+    variables = host.ansible.get_variables()
     return Keystone(variables["ansible_host"], (lab / "users_password").read_text().strip())
 
 

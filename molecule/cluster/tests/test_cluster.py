@@ -143,6 +143,23 @@ def test_inventory_alone_adds_a_host_that_reaches_no_index(hosts, traffic, playb
     whole(seen)
 
 
+def test_what_was_staged_on_one_host_is_imported_by_another(site_of_all, api_of, keystone, wait_until):
+    run = site_of_all({"glance_auth": "keystone"})
+    assert run.rc == 0, run.output
+    here, there = (api_of(name).with_token(keystone.token("u1")) for name in API_HOSTS)
+    content = os.urandom(1 << 20)
+    image = here.create()
+    try:
+        staged = here.request("PUT", f"/v2/images/{image}/stage", content, "application/octet-stream")
+        assert staged.status == 204, staged
+        answer = there.request("POST", f"/v2/images/{image}/import", {"method": {"name": "glance-direct"}})
+        assert answer.status == 202, answer
+        wait_until(lambda: there.show(image)["status"] == "active", 60)
+        assert there.download(image) == hashlib.sha256(content).hexdigest()
+    finally:
+        here.remove_made()
+
+
 def test_a_run_for_one_host_knows_the_addresses_of_others_and_needs_no_other_api_host(playbook, tmp_path):
     # Nobody listens there: a host that is down.
     (tmp_path / "hosts.yml").write_text("{all: {hosts: {api1: {ansible_port: 9}}}}")
