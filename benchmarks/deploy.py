@@ -22,7 +22,7 @@ PROJECT = pathlib.Path(__file__).parents[1]
 LAB = PROJECT / "molecule/shared/lab.sh"
 WHEELS = PROJECT / ".cache/benchmark"
 NAME = "benchmark"
-NO_OP_RUNS = 5
+NO_OP_RUNS = 3
 TASK = re.compile(r"(?:TASK|RUNNING HANDLER) \[(?:glanceops\.image_service\.)?(.*?)\] \*")
 
 
