@@ -19,6 +19,7 @@ REFUSALS = {
     "password that no file can hold": ({"glance_keystone_password": "a\\$b"}, ["backslash before a dollar sign"]),
     "wrong password": ({"glance_keystone_password": "wrong"}, ["Keystone at http://", "give glance a token", "401"]),
     "no Keystone there": ({"glance_keystone_url": "http://127.0.0.1:9"}, ["Keystone at http://127.0.0.1:9", "refused"]),
+    "misspelt option": ({"glance_config": {"keystone_authtoken": {"usrname": "x"}}}, ["of [keystone_auth", "usrname"]),
     "no such region": ({"glance_keystone_region": "Nowhere"}, ["internal endpoint", "Nowhere"]),
 }
 

@@ -1,10 +1,12 @@
 """Log in to Keystone with the configuration file that is named, and have Keystone check the token, as for a request.
 
-One printed line says what can't be: a wrong password, no Keystone at the address, no endpoint in its catalogue.
+One printed line says what can't be: an option that nobody reads, a wrong password, no Keystone at the address, no
+endpoint in its catalogue.
 """
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import sys
 from collections.abc import Iterator
@@ -22,6 +24,19 @@ def expected(what: str) -> Iterator[None]:
         sys.exit("ask_keystone: {}, found: {}".format(what, " ".join(str(error).split()) or type(error).__name__))
 
 
+def check_names(path: str, auth_type: str) -> None:
+    """Raise ValueError for options that nobody reads; the section is one of the validator's KNOWN_BAD_GROUPS."""
+    options = [option for _group, listed in opts.list_auth_token_opts() for option in listed]
+    options += loading.get_auth_plugin_conf_options(auth_type)
+    known = {name for option in options for name in (option.dest, *(old.name for old in option.deprecated_opts))}
+    # Without a section whose options would count as those of all others.
+    parser = configparser.RawConfigParser(default_section="", strict=False, allow_no_value=True)
+    parser.read(path)
+    unknown = [name for name in parser[GROUP] if name.replace("-", "_") not in known]
+    if unknown:
+        raise ValueError(", ".join(unknown))
+
+
 def ask(conf: cfg.ConfigOpts) -> None:
     """Do what keystonemiddleware does before it can answer a request."""
     loading.register_auth_conf_options(conf, GROUP)
@@ -31,6 +46,8 @@ def ask(conf: cfg.ConfigOpts) -> None:
     with expected("[keystone_authtoken] should say how to log in to Keystone"):
         auth = loading.load_auth_from_conf_options(conf, GROUP)
         session = loading.load_session_from_conf_options(conf, GROUP, auth=auth, timeout=SECONDS)
+    with expected("every option of [keystone_authtoken] should be one that its library knows"):
+        check_names(conf.config_file[-1], options.auth_type)
     # Another way to log in than with a password has other options.
     user, url = (getattr(options, name, None) or f"its {name}" for name in ("username", "auth_url"))
     with expected(f"Keystone at {url} should give {user} a token"):
@@ -43,6 +60,7 @@ def ask(conf: cfg.ConfigOpts) -> None:
 
 with expected("the libraries that talk to Keystone should be there"):
     from keystoneauth1 import adapter, loading
+    from keystonemiddleware import opts
     from oslo_config import cfg
 
 if __name__ == "__main__":
