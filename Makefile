@@ -102,7 +102,7 @@ lint: .venv/.complete ## check style and documentation
 .PHONY: unit
 unit: .venv/.complete ## run the unit tests
 	@$(call say,'Unit tests')
-	pytest
+	pytest -o faulthandler_timeout=120 -o faulthandler_exit_on_timeout=true
 
 .PHONY: sanity
 sanity: .venv/.complete ## run ansible-test's sanity tests

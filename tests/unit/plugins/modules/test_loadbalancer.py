@@ -31,7 +31,14 @@ class HAProxy:
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind(path)
         self.listening.listen()
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        # A thread that still waits for connections would get those of the next server whose socket has the same number.
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listening.close()
 
     def serve(self):
         with contextlib.suppress(OSError):
@@ -55,7 +62,7 @@ def folder():
 def proxy(folder):
     proxy = HAProxy(str(folder / "s"))
     yield proxy
-    proxy.listening.close()
+    proxy.close()
 
 
 @pytest.mark.parametrize(
