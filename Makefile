@@ -15,8 +15,8 @@ INVENTORY ?=
 # How much of `make test` runs at a time: most of it waits for one host, or for one process on this machine.
 JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
-SCENARIOS := default scrubber keystone releases
-LONG_SCENARIOS := legacy cluster mounts
+SCENARIOS := default scrubber keystone
+LONG_SCENARIOS := releases legacy cluster mounts
 # Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
 HOSTS ?=
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
