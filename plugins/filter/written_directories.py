@@ -1,0 +1,78 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter plugin: which directories a service writes to, by its configuration."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+DOCUMENTATION = r"""
+name: written_directories
+author: glanceops contributors (@glanceops)
+version_added: "0.3.0"
+short_description: Which directories a service writes to, by its configuration
+description:
+  - Names the directories of file stores, of locks and of log files, each once, in that order.
+  - What lies in a database is not in it.
+options:
+  _input:
+    description: Options of the service by section.
+    type: dict
+    required: true
+  stores:
+    description: Sections that are stores, whether or not the configuration has them.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show the directories
+  ansible.builtin.debug:
+    msg: "{{ {'attic': {'filesystem_store_datadir': '/srv'}} | glanceops.image_service.written_directories(stores) }}"
+  vars:
+    stores: [attic]
+"""
+
+RETURN = r"""
+_value:
+  description: Absolute paths.
+  type: list
+  elements: str
+  sample: [/srv]
+"""
+
+
+def log_directory(config: Mapping[str, Any]) -> str:
+    """Return the directory of log files, empty for none."""
+    default = config.get("DEFAULT", {})
+    return default.get("log_dir") or posixpath.dirname(default.get("log_file") or "")
+
+
+def _found(config: Mapping[str, Any], stores: Iterable[str]) -> Iterator[str]:
+    """Give the directories, empty where the configuration names none."""
+    for store in [config[name] for name in stores if name in config]:
+        yield store.get("filesystem_store_datadir") or ""
+        several = store.get("filesystem_store_datadirs") or []
+        for directory in [several] if isinstance(several, str) else several:
+            # A number at the end is the priority of the directory.
+            yield re.sub(r":\d+$", "", directory)
+    yield config.get("oslo_concurrency", {}).get("lock_path") or ""
+    yield log_directory(config)
+
+
+def written_directories(config: Mapping[str, Any], stores: Iterable[str]) -> list[str]:
+    """Return the directories that the service writes to, each once."""
+    return list(dict.fromkeys(filter(None, _found(config, stores))))
+
+
+class FilterModule:
+    """Makes the filter known to Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., list[str]]]:
+        """Return the filter by its name."""
+        return {"written_directories": written_directories}

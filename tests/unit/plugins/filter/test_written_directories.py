@@ -1,0 +1,35 @@
+import pytest
+from ansible_collections.glanceops.image_service.plugins.filter import written_directories as w
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, []),
+        ({"s": {"filesystem_store_datadir": "/a"}}, ["/a"]),
+        ({"s": {"filesystem_store_datadir": "/a"}, "other": {"filesystem_store_datadir": "/b"}}, ["/a"]),
+        ({"s": {"filesystem_store_datadirs": ["/a:10", "/b:20", "/c"]}}, ["/a", "/b", "/c"]),
+        ({"s": {"filesystem_store_datadirs": "/a:10"}}, ["/a"]),
+        # What is null is removed from the configuration.
+        ({"s": {"filesystem_store_datadir": None, "filesystem_store_datadirs": None}}, []),
+        ({"s": {"filesystem_store_datadir": ""}}, []),
+        ({"s": {"rbd_store_pool": "images"}}, []),
+        ({"oslo_concurrency": {"lock_path": "/l"}}, ["/l"]),
+        ({"oslo_concurrency": {}}, []),
+        ({"DEFAULT": {"log_dir": "/v"}}, ["/v"]),
+        ({"DEFAULT": {"log_dir": "/v", "log_file": "/w/glance.log"}}, ["/v"]),
+        ({"DEFAULT": {"log_dir": None, "log_file": "/w/glance.log"}}, ["/w"]),
+        ({"DEFAULT": {"log_file": "glance.log"}}, []),
+        (
+            {
+                "DEFAULT": {"log_dir": "/v"},
+                "oslo_concurrency": {"lock_path": "/l"},
+                "s": {"filesystem_store_datadir": "/a"},
+                "t": {"filesystem_store_datadirs": ["/a:1", "/b"]},
+            },
+            ["/a", "/b", "/l", "/v"],
+        ),
+    ],
+)
+def test_each_directory_is_named_once(config, expected):
+    assert w.FilterModule().filters()["written_directories"](config, ["s", "t"]) == expected
