@@ -15,8 +15,8 @@ INVENTORY ?=
 # How much of `make test` runs at a time: most of it waits for one host, or for one process on this machine.
 JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
-SCENARIOS := default scrubber keystone
-LONG_SCENARIOS := releases legacy cluster mounts
+SCENARIOS := default basic keystone
+LONG_SCENARIOS := scrubber releases legacy cluster mounts
 # Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
 HOSTS ?=
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
@@ -58,7 +58,8 @@ deploy: ## deploy Glance to a throw-away host on this machine, or to your own ho
 	@$(LAB) up deploy glance1=$(SUITE) >/dev/null
 	@$(call say,'The image service on it and a disk image in it')
 	@$(PLAY) playbooks/site.yml playbooks/sample_image.yml playbooks/status.yml $(ARGS)
-	@printf '%s\n' "Log in with: ssh -F .lab/deploy/ssh_config glance1" "Take it away with: make destroy"
+	@printf '%s\n' "Log in with: ssh -F .lab/deploy/ssh_config glance1" \
+	  "The API's user there is admin, its password is in inventories/single/credentials/admin" "Take it away with: make destroy"
 else
 deploy: .venv/.complete
 	@test -e '$(INVENTORY)' || { echo "INVENTORY should be an inventory file or folder, found nothing at $(INVENTORY)." >&2; exit 1; }

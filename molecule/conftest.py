@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import dataclasses
@@ -280,9 +281,18 @@ class Api:
             self.tunnel.terminate()
             self.tunnel.wait(timeout=10)
 
+    def asked_with(self, headers: Mapping[str, str]) -> Api:
+        """Return the same API as it is asked with further headers; it has made no images yet."""
+        return dataclasses.replace(self, headers={**self.headers, **headers}, made=[], tunnel=None)
+
     def with_token(self, token: str) -> Api:
-        """Return the same API as the user of a token asks it; it has made no images yet."""
-        return dataclasses.replace(self, headers={**self.headers, "X-Auth-Token": token}, made=[], tunnel=None)
+        """Return the same API as the user of a token asks it."""
+        return self.asked_with({"X-Auth-Token": token})
+
+    def with_password(self, user: str, password: str) -> Api:
+        """Return the same API as a user with HTTP basic authentication asks it."""
+        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+        return self.asked_with({"Authorization": f"Basic {pair}"})
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[http.client.HTTPConnection]:
@@ -406,13 +416,13 @@ def api(tunnel: Api) -> Iterator[Api]:
 
 # --------------------------------------------------------------------------------------------------------- its users
 
-# Of molecule/shared/keystone.yml, with the project of each.
+# Of molecule/shared/keystone.yml and of the scenario basic, with the project of each.
 USERS = {"admin": "admin", "u1": "p1", "u2": "p2", "reader1": "p1"}
 
 
 @dataclass(frozen=True)
 class Keystone:
-    """Keystone that molecule/shared/keystone.yml has made; all users of `USERS` have the same password."""
+    """Keystone that molecule/shared/keystone.yml has made."""
 
     address: str
     password: str
@@ -438,19 +448,34 @@ class Keystone:
 
 
 @pytest.fixture(scope="session")
-def keystone(lab: Path) -> Keystone:
+def users_password(lab: Path) -> str:
+    """Password of all users of `USERS`."""
+    return (lab / "users_password").read_text().strip()
+
+
+@pytest.fixture(scope="session")
+def keystone(users_password: str) -> Keystone:
     (host,) = testinfra.get_hosts(["ansible://keystone"])
-    variables = host.ansible.get_variables()
-    return Keystone(variables["ansible_host"], (lab / "users_password").read_text().strip())
+    return Keystone(host.ansible.get_variables()["ansible_host"], users_password)
 
 
 @pytest.fixture
-def as_user(tunnel: Api, keystone: Keystone) -> Iterator[Callable[[str], Api]]:
+def as_user(tunnel: Api, host: Any, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Api]]:
     """Give the API of the host as a user of `USERS` asks it; the images that a test made are removed after it."""
     opened = []
+    if host.ansible.get_variables()["glance_auth"] == "basic":
+        password = request.getfixturevalue("users_password")
+
+        def log_in(name: str) -> Api:
+            return tunnel.with_password(name, password)
+    else:
+        keystone = request.getfixturevalue("keystone")
+
+        def log_in(name: str) -> Api:
+            return tunnel.with_token(keystone.token(name))
 
     def as_user(name: str) -> Api:
-        opened.append(tunnel.with_token(keystone.token(name)))
+        opened.append(log_in(name))
         return opened[-1]
 
     yield as_user
@@ -468,17 +493,17 @@ class Seen:
 
 
 @pytest.fixture
-def poller(api: Api) -> Callable[[], contextlib.AbstractContextManager[Seen]]:
-    """Ask for the images every 0.1 s for as long as the context lasts."""
+def poller(api: Api) -> Callable[..., contextlib.AbstractContextManager[Seen]]:
+    """Ask for the images every 0.1 s for as long as the context lasts, as nobody or as a user."""
 
     @contextlib.contextmanager
-    def poll() -> Iterator[Seen]:
+    def poll(asked: Api = api) -> Iterator[Seen]:
         seen, left = Seen(), threading.Event()
 
         def ask() -> None:
             while not left.wait(0.1):
                 try:
-                    answer = api.request("GET", "/v2/images?limit=1")
+                    answer = asked.request("GET", "/v2/images?limit=1")
                 except (OSError, http.client.HTTPException) as error:
                     seen.failures.append(repr(error))
                 else:
@@ -524,8 +549,9 @@ class Service:
     def state(self) -> str:
         """Return what a run that changes nothing leaves: the process, and all files with their owners and modes."""
         command = """
-            systemctl show --property=MainPID,InvocationID,ActiveState {unit}
+            systemctl show --property=MainPID,InvocationID,ActiveState {unit} glance-proxy.service
             paths='/etc/glance /etc/systemd/system/{unit} /opt/glance/current /var/lib/glance'
+            paths="$paths $(ls -d /etc/glance-proxy /etc/systemd/system/glance-proxy.service 2>/dev/null || true)"
             find $paths ! -path '*.sqlite*' -printf '%%p %%y %%u %%g %%m %%l\\n' | sort
             find /etc/glance /etc/systemd/system/{unit} -type f -exec sha256sum '{{}}' + | sort
             ls /opt/glance

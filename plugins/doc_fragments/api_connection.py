@@ -20,6 +20,16 @@ options:
       - Token of the Identity service, sent as C(X-Auth-Token), and never to another address after a redirect.
       - Leave it out for a service without authentication.
     type: str
+  username:
+    description:
+      - User of a service that asks for HTTP basic authentication, such as one deployed with C(glance_auth) V(basic).
+        Needs O(password), and is not used together with O(token).
+    type: str
+    version_added: "0.3.0"
+  password:
+    description: Password of O(username), sent with every request, and never to another address after a redirect.
+    type: str
+    version_added: "0.3.0"
   request_timeout:
     description:
       - Seconds that the service may be silent during one request, and that the body of its answer may take.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import http.client
 import json
@@ -40,12 +41,30 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     return {
         "api_url": {"type": "str", "default": "http://127.0.0.1:9292"},
         "token": {"type": "str", "no_log": True},
+        "username": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
         "request_timeout": {"type": "int", "default": 30},
         "validate_certs": {"type": "bool", "default": True},
         "ca_path": {"type": "path"},
         "client_cert": {"type": "path"},
         "client_key": {"type": "path"},
     }
+
+
+def argument_checks() -> dict[str, t.Any]:
+    """What AnsibleModule checks of these options beside each of them."""
+    return {"mutually_exclusive": [("token", "username")], "required_together": [("username", "password")]}
+
+
+def credentials(options: dict[str, t.Any]) -> dict[str, str]:
+    """Headers that say who asks; none without a token and a user name."""
+    if options["token"]:
+        return {"X-Auth-Token": options["token"]}
+    if options["username"]:
+        # fetch_url's own way would ask without a password first and look into .netrc.
+        pair = f"{options['username']}:{options['password']}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    return {}
 
 
 def base_url(api_url: str) -> str:
@@ -276,16 +295,16 @@ class ImageApi:
     def _get(self, url: str) -> dict[str, t.Any]:
         """JSON object at the URL; GlanceError, which names the URL, what was expected and what came."""
         seconds = self.module.params["request_timeout"]
-        token = self.module.params["token"]
+        asked_by = credentials(self.module.params)
         self.requests += 1
         response, info = fetch_url(
             self.module,
             url,
-            headers={"Accept": "application/json", **({"X-Auth-Token": token} if token else {})},
+            headers={"Accept": "application/json", **asked_by},
             method="GET",
             timeout=seconds,
             ca_path=self.module.params["ca_path"],
-            unredirected_headers=["X-Auth-Token"],
+            unredirected_headers=list(asked_by),
             use_netrc=False,
         )
         status, text = info["status"], plain(info.get("body")) or str(info.get("msg"))
@@ -322,7 +341,7 @@ def _advice(status: int) -> str:
     if status == -1:
         return "Check that the service runs there, and the address, the network and the TLS options."
     if status in (401, 403):
-        return "Give a valid token with the option token, of a user who may read images."
+        return "Give a valid token, or user name and password, of a user who may read images."
     if status in (200, 404):
         return "Check that api_url is the address of the Image service."
     return "Look into the log of the service, and of the proxy in front of it."

@@ -17,6 +17,8 @@ _SECRET_OPTION = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNMENT = re.compile(r"^(?P<lead>[\s#;]*(?P<option>[\w.-]+)\s*[=:]\s*)(?P<value>.*)$")
+# A user of HAProxy with the hash of a password.
+_HAPROXY_USER = re.compile(r"^(?P<lead>\s*user (?P<option>\S+) password )(?P<value>\S+)$")
 # Up to the last @: a transport_url names several hosts with a password each, and a password may hold / and @.
 _USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)\S*@", re.IGNORECASE)
 # As in password=x, password="x y" and {'password': 'x'}.
@@ -42,20 +44,23 @@ def _walk(text: str) -> list[tuple[str, str, str]]:
     # Not splitlines(): what else it takes for the end of a line may be in the middle of a secret.
     for line in text.removesuffix("\n").split("\n") if text else []:
         stripped = line.strip()
-        match = _ASSIGNMENT.match(line)
+        user = _HAPROXY_USER.match(line)
+        match = user or _ASSIGNMENT.match(line)
         if secret_key and line[:1].isspace() and stripped:
             lines.append((secret_key, line[: len(line) - len(line.lstrip())], stripped))
             continue
         if stripped.startswith("[") and stripped.endswith("]"):
             section = stripped[1:-1]
         secret_key = ""
-        if not match or not is_secret_option(match["option"]):
+        if not match or not (user or is_secret_option(match["option"])):
             lines.append(("", mask_text(line), ""))
         elif stripped.startswith(("#", ";")):
             lines.append(("", f"{match['lead']}{MASK}" if match["value"] else line, ""))
         else:
-            secret_key = f"{section}/{match['option']}"
-            lines.append((secret_key, match["lead"], match["value"]))
+            key = f"{section}/{match['option']}"
+            lines.append((key, match["lead"], match["value"]))
+            # All lines of a section of HAProxy are indented; none goes on with the one before.
+            secret_key = "" if user else key
     return lines
 
 

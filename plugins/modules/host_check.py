@@ -20,8 +20,14 @@ options:
     description: Name of the systemd unit that is to be deployed, without C(.service).
     type: str
     required: true
+  units:
+    description: Full names of the units that O(service) consists of. Without any it is O(service) with C(.service).
+    type: list
+    elements: str
+    default: []
+    version_added: "0.3.0"
   listen:
-    description: Addresses and ports that must be free, or be held by O(service) itself.
+    description: Addresses and ports that must be free, or be held by the O(units) of O(service) itself.
     type: list
     elements: dict
     default: []
@@ -175,8 +181,8 @@ def holder(inode: str) -> tuple[str, str]:
     return "another program", ""
 
 
-def port_problems(service: str, listen: dict[str, Any]) -> list[str]:
-    """Return a sentence for each foreign socket that holds the wanted address and port."""
+def port_problems(service: str, units: list[str], listen: dict[str, Any]) -> list[str]:
+    """Return a sentence for each socket of none of *units* that holds the wanted address and port."""
     wanted = socket.getaddrinfo(listen["address"], None, type=socket.SOCK_STREAM)[0][4][0]
     problems = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -188,7 +194,7 @@ def port_problems(service: str, listen: dict[str, Any]) -> list[str]:
             if not collide(wanted, address):
                 continue
             program, cgroups = holder(inode)
-            if f"/{service}.service" not in cgroups:
+            if not any(f"/{unit}" in cgroups for unit in units):
                 problems.append(
                     f"port {listen['port']} should be free for {service} but {program} listens there: "
                     f"stop it or set {listen['variable']} to another port"
@@ -255,6 +261,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "service": {"type": "str", "required": True},
+            "units": {"type": "list", "elements": "str", "default": []},
             "listen": {
                 "type": "list",
                 "elements": "dict",
@@ -282,14 +289,15 @@ def main() -> None:
     if module.params["packages"] and not os.path.exists("/var/lib/dpkg/status"):
         problems.append("this host does not use Debian packages: use a Debian host")
     try:
+        units = module.params["units"] or [f"{module.params['service']}.service"]
         for listen in module.params["listen"]:
-            problems += port_problems(module.params["service"], listen)
+            problems += port_problems(module.params["service"], units, listen)
     except (OSError, UnicodeError) as error:
         problems.append(f"the address {listen['address']} can't be looked up on this host: {error}")
     if module.params["user_id"]:
         problems += user_problems(module.params["user"], module.params["user_id"])
-    wanted, units = module.params["mounts"], module.params["unit_directory"]
-    problems += mounts.problems(wanted or [], units)
+    wanted, unit_directory = module.params["mounts"], module.params["unit_directory"]
+    problems += mounts.problems(wanted or [], unit_directory)
     if problems:
         module.fail_json(msg=f"{module.params['service']} can't be deployed here: {'; '.join(problems)}.")
     module.exit_json(
@@ -297,7 +305,7 @@ def main() -> None:
         missing_packages=missing_packages(module.params["packages"]),
         deployed=deployed(module.params["record_directory"]),
         user_pending=user_pending(module.params["user"], module.params["home"]),
-        **({} if wanted is None else {"pending_mounts": mounts.pending(wanted, units)}),
+        **({} if wanted is None else {"pending_mounts": mounts.pending(wanted, unit_directory)}),
     )
 
 

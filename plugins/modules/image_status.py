@@ -227,7 +227,11 @@ reason:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_api import ImageApi, argument_spec
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_api import (
+    ImageApi,
+    argument_checks,
+    argument_spec,
+)
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import STATUSES, complaint, watch
 
 
@@ -243,6 +247,7 @@ def main() -> None:
             "interval": {"type": "float", "default": 1.0},
         },
         required_by={"client_key": ["client_cert"]},
+        **argument_checks(),
         supports_check_mode=True,
     )
     wrong = complaint(module.params)

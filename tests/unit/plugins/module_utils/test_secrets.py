@@ -146,6 +146,12 @@ def test_mask_text(text, expected):
         # Secrets in the values of other options.
         ("url = http://u:p@h/\n", "", "url = http://********@h/\n", ""),
         ("Environment=OS_PASSWORD=x\n", "", "Environment=OS_PASSWORD=********\n", ""),
+        (
+            "userlist x\n    user a password $6$s$1\n    user b password $6$s$2\n",
+            "userlist x\n    user a password $6$s$1\n    user b password $6$s$3\n    # end\n",
+            "userlist x\n    user a password ********\n    user b password ********\n",
+            "userlist x\n    user a password ********\n    user b password ******** (changed)\n    # end\n",
+        ),
     ],
 )
 def test_mask_pair(before, after, shown_before, shown_after):

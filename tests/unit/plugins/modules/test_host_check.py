@@ -132,9 +132,9 @@ def test_a_port_that_the_service_itself_holds_is_free_for_it(monkeypatch):
     with listen("127.0.0.1") as listening:
         given = {"address": "127.0.0.1", "port": listening.getsockname()[1], "variable": "x"}
         monkeypatch.setattr(h, "holder", lambda _inode: ("uwsgi", "0::/system.slice/glance-api.service\n"))
-        assert h.port_problems("glance-api", given) == []
-        assert len(h.port_problems("glance-registry", given)) == 1
-        assert len(h.port_problems("api", given)) == 1
+        assert h.port_problems("glance-api", ["glance-proxy.service", "glance-api.service"], given) == []
+        assert len(h.port_problems("glance-registry", ["glance-registry.service"], given)) == 1
+        assert len(h.port_problems("api", ["api.service"], given)) == 1
 
 
 def test_a_socket_of_nobody_has_a_holder_without_a_name():

@@ -132,13 +132,33 @@ def test_the_token_reaches_glance_and_nothing_else(glance, image_status):
     assert "wrong-token" not in str(result)
 
 
-def test_a_redirect_does_not_take_the_token_along(glance, new_glance, image_status):
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"token": "secret-token"}, "secret-token"),
+        # What curl -u alice:pässword sends.
+        ({"username": "alice", "password": "pässword"}, "Basic YWxpY2U6cMOkc3N3b3Jk"),
+    ],
+)
+def test_a_redirect_does_not_take_the_credentials_along(glance, new_glance, image_status, options, sent):
     other = new_glance()
     other.add()
     glance.redirect = other.url
-    assert image_status(token="secret-token")["counts"] == {"active": 1}
-    assert "secret-token" in str(glance.headers[0])
-    assert "secret-token" not in str(other.headers)
+    assert image_status(**options)["counts"] == {"active": 1}
+    assert sent in str(glance.headers[0])
+    assert sent not in str(other.headers)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"username": "alice"}, "password"),
+        ({"password": "hidden"}, "username"),
+        ({"token": "secret", "username": "alice", "password": "hidden"}, "mutually exclusive"),
+    ],
+)
+def test_half_credentials_are_refused(image_status, options, named):
+    assert named in image_status(**options)["msg"]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ DATA = random.Random(3).randbytes(100_000)
 @pytest.fixture(scope="module")
 def web():
     """Serve a disk over HTTP at the address of another host; gives its URL."""
-    other = testinfra.get_host("ansible://keystone1")
+    (other,) = testinfra.get_hosts(["ansible://web"])
     address = other.ansible.get_variables()["ansible_host"]
     other.check_output("mkdir -p /srv/web")
     write = "import pathlib, random; pathlib.Path('/srv/web/disk').write_bytes(random.Random(3).randbytes(100_000))"

@@ -1,4 +1,4 @@
-"""Who may do what, with tokens of a real Keystone."""
+"""Who may do what, of users that Keystone or HAProxy knows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ def ids(api):
     return {image["id"] for image in api.request("GET", "/v2/images").json["images"]}
 
 
-def test_without_a_token_there_is_nothing(api):
+def test_nobody_gets_nothing(api):
     assert api.request("GET", "/v2/images").status == 401
     assert api.request("POST", "/v2/images", {"disk_format": "raw", "container_format": "bare"}).status == 401
     assert api.with_token("gAAAAAB-made-up").request("GET", "/v2/images").status == 401
+    assert api.with_password("admin", "made-up").request("GET", "/v2/images").status == 401
     # What tells that the server is well asks nobody.
     assert api.request("GET", "/healthcheck").status == 200
 

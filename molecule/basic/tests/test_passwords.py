@@ -1,0 +1,205 @@
+"""What HAProxy makes of passwords and of what clients say of themselves, and how users change."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+import pytest
+
+testinfra_hosts = ["ansible://glance_api"]
+
+# What Glance would believe, in the spellings that a server may take for the same.
+FORGED = {
+    "X-Roles": "admin",
+    "X_Roles": "admin",
+    "x-ROLES": "admin",
+    "X-Project-Id": "p2",
+    "X_PROJECT_ID": "p2",
+    "X-Tenant-Id": "p2",
+    "X-User-Id": "admin",
+    "X-Is-Admin-Project": "True",
+    "X-Identity-Status": "Confirmed",
+    "X_Identity_Status": "Confirmed",
+    "OpenStack-System-Scope": "all",
+    "X-Service-Catalog": "no JSON",
+}
+
+
+@pytest.fixture
+def images(as_user):
+    """Have an image of each of two projects; gives both."""
+    made = {}
+    for name in ("u1", "u2"):
+        api = as_user(name)
+        made[name] = api.create()
+        assert api.upload(made[name], [name.encode()]).status == 204
+    return made
+
+
+def listed(api):
+    answer = api.request("GET", "/v2/images")
+    assert answer.status == 200, answer
+    return {image["id"] for image in answer.json["images"]}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_a_client_says_of_itself_does_not_count(api, as_user, images, name):
+    header = {name: FORGED[name]}
+    assert api.asked_with(header).request("GET", "/v2/images").status == 401
+    member = as_user("u1").asked_with(header)
+    seen = listed(member)
+    assert images["u1"] in seen
+    assert images["u2"] not in seen
+    assert member.request("DELETE", f"/v2/images/{images['u2']}").status == 404
+    assert member.request("GET", "/v2/tasks").status == 403
+
+
+def test_all_of_it_at_once_does_not_count_either(api, as_user, images):
+    assert api.asked_with(FORGED).request("GET", "/v2/images").status == 401
+    member = as_user("u1").asked_with(FORGED)
+    assert images["u2"] not in listed(member)
+    assert member.request("GET", "/v2/tasks").status == 403
+
+
+def test_headers_that_users_need_reach_glance(as_user):
+    member = as_user("u1")
+    image = member.create()
+    # An unknown store is refused, so it was heard.
+    answer = member.upload(image, [b"x"], store="attic")
+    assert answer.status == 400, answer
+    assert "attic" in answer.text
+
+
+def test_nobody_but_haproxy_reaches_glance_itself(host, as_user):
+    ask = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/glance-api/http.socket')"
+    socket_file = host.file("/run/glance-api/http.socket")
+    assert (socket_file.user, socket_file.group, socket_file.mode) == ("glance", "haproxy", 0o660)
+    assert host.run("runuser -u nobody -- python3 -c %s", ask).rc != 0
+    # The control.
+    assert host.run("runuser -u haproxy -- python3 -c %s", ask).rc == 0
+    listening = host.check_output("ss --no-header --listening --numeric --tcp --processes 'sport = 9292'")
+    assert "haproxy" in listening
+    assert "glance" not in listening
+
+
+def test_haproxy_runs_with_little_and_can_read_no_secret_of_glance(host):
+    assert host.check_output("systemctl show --value --property=User glance-proxy") == "haproxy"
+    exposure = host.check_output("systemd-analyze security --no-pager glance-proxy.service | tail -n 1")
+    assert float(re.search(r"(\d+\.\d)", exposure)[1]) <= 1.5, exposure
+    assert host.run("runuser -u haproxy -- cat /etc/glance/glance-api.conf").rc != 0
+    assert host.run("runuser -u glance -- cat /etc/glance-proxy/haproxy.cfg").rc != 0
+    # The control.
+    assert host.run("runuser -u glance -- cat /etc/glance/glance-api.conf").rc == 0
+    assert host.run("runuser -u haproxy -- cat /etc/glance-proxy/haproxy.cfg").rc == 0
+
+
+def test_passwords_show_nowhere(site, playbook, host, users_password, as_user):
+    shown = site({"glance_api_config": {"DEFAULT": {"limit_param_default": 20}}}, "--diff", "-vvv")
+    assert shown.rc == 0, shown.output
+    sample, status = playbook("sample_image.yml", None, "-vvv"), playbook("status.yml", None, "-vvv")
+    as_user("admin").made += re.findall(r"sample is active: .*id ([0-9a-f-]{36})", sample.output)[:1]
+    assert (sample.rc, status.rc) == (0, 0), sample.output + status.output
+    assert re.search(r'"glance1 .* active .* 200 OK .*\(\d+ active\)', status.output), status.output
+    assert site().rc == 0
+    config = host.file("/etc/glance-proxy/haproxy.cfg")
+    (digest,) = re.findall(r"user u1 password (\S+)", config.content_string)
+    assert digest.startswith("$6$")
+    encoded = host.check_output("printf admin:%s | base64 --wrap=0", users_password)
+    places = [run.output for run in (shown, status, sample)]
+    places += [host.check_output("journalctl --quiet --output=cat"), host.check_output("ps -eo args")]
+    for secret in (users_password, digest, encoded):
+        assert [place for place in places if secret in place] == []
+    # The control: the hash is found in the one file that holds it, and the password in none.
+    assert host.check_output("grep -rlF -e %s /etc /var/lib/glance /run /opt/glance/current/etc", digest).split() == [
+        "/etc/glance-proxy/haproxy.cfg"
+    ]
+    assert host.run("grep -rqF -e %s /etc /var/lib/glance /run", users_password).rc == 1
+
+
+def test_changed_users_count_at_once_and_no_request_fails(site, service, poller, as_user, users_password, api):
+    new = secrets.token_urlsafe(12)
+    users = [
+        {"name": "u1", "project": "p1", "password": new},
+        {"name": "u3", "project": "p3", "password": f"{new} ä\"'$:", "roles": ["member"]},
+        {"name": "reader1", "project": "p1", "password": users_password, "roles": ["reader"]},
+    ]
+    before = service.main_pid
+    with poller(as_user("reader1")) as seen:
+        run = site({"glance_basic_users": users}, "--diff")
+    assert run.rc == 0, run.output
+    assert run.changed > 0
+    assert "user u1 password ******** (changed)" in run.output
+    assert new not in run.output
+    assert seen.answers > 20
+    assert not seen.failures
+    assert service.main_pid == before
+    statuses = {
+        "u1 before": api.with_password("u1", users_password),
+        "u1": api.with_password("u1", new),
+        "u2": api.with_password("u2", users_password),
+        "u3": api.with_password("u3", f"{new} ä\"'$:"),
+    }
+    found = {name: each.request("GET", "/v2/images").status for name, each in statuses.items()}
+    assert found == {"u1 before": 401, "u1": 200, "u2": 401, "u3": 200}
+    back = site()
+    assert back.rc == 0, back.output
+    assert service.main_pid == before
+    assert as_user("u2").request("GET", "/v2/images").status == 200
+
+
+REFUSALS = {
+    "nobody": ({"glance_basic_users": []}, "glance_basic_users should name who may use the API"),
+    "no password": (
+        {"glance_basic_users": [{"name": "a", "project": "p"}]},
+        "either password or password_hash, found none or both for a",
+    ),
+    "no project": ({"glance_basic_users": [{"name": "a", "password": "hidden"}]}, "project"),
+    "name that HAProxy would read on": (
+        {"glance_basic_users": [{"name": "a b", "project": "p", "password": "hidden"}]},
+        'of letters, digits and _.@- alone, found "a b"',
+    ),
+    "same user twice": (
+        {"glance_basic_users": [{"name": "a", "project": p, "password": "hidden"} for p in "pq"]},
+        "should be there once, found a, a",
+    ),
+    "no hash": (
+        {"glance_basic_users": [{"name": "a", "project": "p", "password_hash": "hidden"}]},
+        "should be one that crypt makes",
+    ),
+    "network": ({"glance_api_bind_address": "0.0.0.0"}, "passwords would cross the network"),
+    "server of its own": ({"glance_release": "2025.2"}, "glance_auth should be none or keystone for Glance 2025.2"),
+    "unknown way": ({"glance_auth": "digest"}, "glance_auth"),
+}
+
+
+@pytest.mark.parametrize(("variables", "named"), REFUSALS.values(), ids=REFUSALS)
+def test_refusal_names_the_fault_and_leaves_the_service_alone(site, service, api, variables, named):
+    before = service.state()
+    run = site(variables)
+    assert run.rc != 0
+    assert named in run.failures, run.output
+    assert run.changed == 0
+    assert "hidden" not in run.output
+    assert service.state() == before
+    assert api.request("GET", "/healthcheck").status == 200
+
+
+def test_authentication_can_be_taken_away_and_put_back(site, host, api, as_user):
+    image = as_user("u1").create()
+    run = site({"glance_auth": "none"})
+    assert run.rc == 0, run.output
+    assert api.request("GET", f"/v2/images/{image}").status == 200
+    assert not host.service("glance-proxy").is_running
+    assert not host.file("/etc/glance-proxy/haproxy.cfg").exists
+    back = site()
+    assert back.rc == 0, back.output
+    assert api.request("GET", f"/v2/images/{image}").status == 401
+    assert as_user("u1").show(image)["status"] == "queued"
+    again = site()
+    assert (again.rc, again.changed) == (0, 0), again.output
+
+
+def test_only_our_haproxy_starts_with_the_host(host):
+    enabled = {name: host.service(name).is_enabled for name in ("glance-api", "glance-proxy", "haproxy")}
+    assert enabled == {"glance-api": True, "glance-proxy": True, "haproxy": False}
