@@ -48,13 +48,18 @@ def unknown(names: Iterable[str], known: Iterable[str]) -> list[str]:
     return sentences
 
 
-def texts(given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each dictionary or list that is given as text, which Ansible takes and the roles do not."""
-    return [
-        f"{name} should be a {options[name]['type']}, found a text: give it in a file, or as -e '{{\"{name}\": ...}}'"
-        for name, value in sorted(given.items())
-        if options[name]["type"] in ("dict", "list") and isinstance(value, str)
-    ]
+def misshapen(given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return, by variable, a sentence for each value that Ansible would take for one of its type and the roles not."""
+    found = {}
+    for name, value in sorted(given.items()):
+        kind = options[name]["type"]
+        if value is None:
+            found[name] = f"{name} should be a {kind}, found nothing: give it a value or take the line away"
+        elif kind in ("dict", "list") and isinstance(value, str):
+            found[name] = f"{name} should be a {kind}, found a text: give it in a file, or as -e '{{\"{name}\": ...}}'"
+        elif kind in ("str", "path") and isinstance(value, (Mapping, list, tuple)):
+            found[name] = f"{name} should be a text, found a {'dict' if isinstance(value, Mapping) else 'list'}"
+    return found
 
 
 def awaits_facts(name: str, variables: Mapping[str, Any], seen: frozenset[str] = frozenset()) -> bool:
@@ -90,11 +95,12 @@ class ActionModule(ActionBase):
                 if awaits_facts(name, task_vars):
                     continue
                 problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
+        wrong = misshapen(given, options)
+        problems += wrong.values()
         checked = ArgumentSpecValidator(
             {name: {**option, "required": False} for name, option in options.items()}
-        ).validate(given)
+        ).validate({name: value for name, value in given.items() if name not in wrong})
         problems += checked.error_messages
-        problems += texts(given, options)
         result.update(changed=False)
         if problems:
             host = task_vars.get("inventory_hostname", "")

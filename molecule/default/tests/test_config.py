@@ -20,6 +20,10 @@ REFUSALS = {
     "port in use": ({"glance_api_port": 22}, "sshd"),
     "unknown release": ({"glance_release": "1999.1"}, "1999.1"),
     "default store that is not there": ({"glance_default_store": "attic"}, "attic"),
+    "database that does not answer": (
+        {"glance_api_config": {"database": {"connection": "mysql+pymysql://glance:hidden@127.0.0.1:9/glance"}}},
+        "the database at 127.0.0.1 should let glance in, found: ",
+    ),
     "network without authentication": (
         {"glance_api_bind_address": "0.0.0.0"},
         "glance_api_allow_unauthenticated_network",

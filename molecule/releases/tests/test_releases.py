@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from pathlib import Path
 
@@ -19,6 +20,27 @@ import sqlite3, sys
 with sqlite3.connect("/var/lib/glance/database/glance.sqlite", timeout=30) as connection:
     long_ago = "UPDATE images SET deleted_at = '2001-01-01 00:00:00' WHERE id = ? AND status = 'pending_delete'"
     assert connection.execute(long_ago, sys.argv[1:]).rowcount == 1
+"""
+
+
+# What the filter of web-download says with the configuration of the host, in the words of each release.
+ASK_FILTER = """
+import json
+from glance.async_.flows import _internal_plugins
+from glance.common import utils
+from oslo_config import cfg
+
+def allowed(uri):
+    try:
+        if hasattr(utils, "get_validated_address"):
+            return bool(utils.get_validated_address(uri))
+        return utils.validate_import_uri(uri)
+    except ValueError:
+        return False
+
+cfg.CONF(["--config-file=/etc/glance/glance-api.conf"], project="glance")
+hosts = ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "192.0.2.1:22"]
+print(json.dumps({uri: allowed(uri) for uri in [*(f"http://{host}/" for host in hosts), "http://192.0.2.1/disk"]}))
 """
 
 
@@ -45,6 +67,15 @@ def test_server_is_the_one_that_upstream_recommends(host, wanted):
     program = {"uwsgi": "uwsgi", "eventlet": "glance-api"}[RELEASES[wanted["glance_release"]]["server"]]
     main = host.check_output("systemctl show --property MainPID --value glance-api")
     assert f"/bin/{program} " in host.check_output(f"ps -o args= -p {main}")
+
+
+def test_nothing_is_imported_from_the_host_itself(host, wanted):
+    program = (
+        "/usr/bin/python3" if wanted.get("glance_install_method") == "package" else "/opt/glance/current/bin/python"
+    )
+    answers = json.loads(host.check_output(f"runuser -u glance -- {program} -c %s", ASK_FILTER).splitlines()[-1])
+    assert answers.pop("http://192.0.2.1/disk") is True
+    assert set(answers.values()) == {False}
 
 
 @pytest.mark.parametrize("chunk", [64 * KIB, MIB, 2 * MIB, 16 * MIB])

@@ -13,7 +13,7 @@ DATA = random.Random(3).randbytes(100_000)
 
 
 @pytest.fixture(scope="module")
-def web():
+def web(wait_until):
     """Serve a disk over HTTP at the address of another host; gives its URL."""
     (other,) = testinfra.get_hosts(["ansible://web"])
     address = other.ansible.get_variables()["ansible_host"]
@@ -22,6 +22,9 @@ def web():
     other.check_output("python3 -c %s", write)
     serve = f"python3 -m http.server --directory /srv/web --bind {address} 80"
     other.check_output(f"systemd-run --quiet --unit=lab-web {serve}")
+    wait_until(
+        lambda: other.run(f"python3 -c 'import urllib.request as r; r.urlopen(\"http://{address}/disk\")'").rc == 0
+    )
     try:
         yield f"http://{address}/disk"
     finally:
@@ -29,8 +32,11 @@ def web():
 
 
 @pytest.fixture
-def imported(as_user, wait_until):
+def imported(as_user, host, wait_until):
     """Import an image as a member; gives the answer to it and, if that was no refusal, the image at its end."""
+
+    def journal():
+        return host.check_output("journalctl --quiet --output=cat --lines=20 --unit=glance-api")
 
     def imported(method, disk_format="raw", data=None):
         api = as_user("u1")
@@ -43,10 +49,11 @@ def imported(as_user, wait_until):
             return answer, api.show(image), ""
 
         def ended():
-            tasks = api.request("GET", f"/v2/images/{image}/tasks").json["tasks"]
-            return [task for task in tasks if task["status"] in ("success", "failure")]
+            (task,) = api.request("GET", f"/v2/images/{image}/tasks").json["tasks"]
+            assert task["status"] in ("success", "failure"), (task, api.show(image), journal())
+            return task
 
-        (task,) = wait_until(ended, 60)
+        task = wait_until(ended, 60)
         shown = api.show(image)
         if shown["status"] == "active":
             assert api.download(image) == hashlib.sha256(DATA).hexdigest()

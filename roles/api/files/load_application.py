@@ -47,7 +47,24 @@ def check_registry() -> None:
         raise ConnectionError("no registry at {}, port {}: {}".format(*address, error)) from error
 
 
+def check_database() -> None:
+    """Raise ConnectionError when the database lets nobody in; Glance starts all the same and answers calls with 500."""
+    if getattr(cfg.CONF, "data_api", None) == "glance.db.registry.api":
+        return
+    # Glance itself does so when it is first asked for something.
+    database_options.set_defaults(cfg.CONF)
+    url = sqlalchemy.engine.make_url(cfg.CONF.database.connection)
+    if url.drivername.startswith("sqlite"):
+        return
+    try:
+        sqlalchemy.create_engine(url, connect_args={"connect_timeout": 10}).connect().close()
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        found = getattr(error, "orig", None) or error
+        raise ConnectionError(f"the database at {url.host} should let {url.username} in, found: {found}") from error
+
+
 try:
+    import sqlalchemy
     import yaml
     from glance import policies
 
@@ -55,12 +72,14 @@ try:
     from glance.common import wsgi_app
     from glance_store import capabilities, multi_backend
     from oslo_config import cfg
+    from oslo_db import options as database_options
 
     application = wsgi_app.init_app()
     read(cfg.CONF)
     check_default_store()
     check_policy()
     check_registry()
+    check_database()
 except SystemExit:
     # Of options that it takes on the command line too, oslo.config itself says what is wrong; Ussuri's ends with 0.
     sys.exit(1)

@@ -41,4 +41,4 @@ def test_a_name_that_nobody_knows_is_told(name, expected):
     ids=["text", "list text", "dict", "list"],
 )
 def test_a_dictionary_given_as_text_is_refused(value, refused):
-    assert bool(c.texts({"glance_config": value}, {"glance_config": {"type": "dict"}})) is refused
+    assert bool(c.misshapen({"glance_config": value}, {"glance_config": {"type": "dict"}})) is refused

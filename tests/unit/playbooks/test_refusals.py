@@ -1,0 +1,309 @@
+"""The example inventories with one mistake each: site.yml ends before any change, with a sentence about it.
+
+Many mistakes share a run, each made by a host of its own. Only the checks of site.yml are run, for this machine and for
+others that are not there.
+"""
+
+import json
+import os
+import pathlib
+import re
+import resource
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+PROJECT = pathlib.Path(__file__).parents[3]
+# Facts are those of this machine.
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+WRONG = {
+    "str": [{"a": 1}, ["a"]],
+    "int": ["many", [1, 2]],
+    "bool": ["perhaps", {"a": 1}],
+    "list": ["a, b", {"a": 1}],
+    "dict": ["a: 1", ["a"]],
+    "path": [["a"], {"a": 1}],
+}
+
+
+def operator_options():
+    """Return the options of all roles that an operator sets."""
+    specs = [yaml.safe_load(path.read_text()) for path in sorted(PROJECT.glob("roles/*/meta/argument_specs.yml"))]
+    entries = [entry for spec in specs for entry in spec["argument_specs"].values()]
+    found = {name: option for entry in entries for name, option in (entry.get("options") or {}).items()}
+    return {name: option for name, option in sorted(found.items()) if not name.startswith("glance_common_")}
+
+
+def mistakes():
+    """Give (name that the sentence has to have, variables) for each way to get one variable wrong."""
+    for name, option in operator_options().items():
+        values = ["no-such-choice" if option["type"] == "str" else ["no-such-choice"]] if "choices" in option else []
+        for value in [*values, *WRONG[option["type"]], None, "{{ no_such_variable }}"]:
+            yield name, {name: value}
+        misspelt = name[:-2] + name[-1] + name[-2] if name[-1] != name[-2] else f"{name}x"
+        yield misspelt, {misspelt: "a"}
+    yield "glance_release", {"glance_release": "zed"}
+    yield "glance_mounts", {"glance_mounts": [{"path": "/srv/images"}]}
+    yield "glance_basic_users", {"glance_basic_users": [{"name": "a", "password": "secret"}]}
+    yield "glance_basic_users", {"glance_basic_users": [{"name": "a", "project": "p", "pasword": "secret"}]}
+
+
+class Refusal:
+    """How a run of site.yml ended."""
+
+    def __init__(self, folder, inventory, *options):
+        path = folder / "hosts.json"
+        path.write_text(json.dumps(inventory))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run = subprocess.run(
+            ["ansible-playbook", f"--inventory={path}", "--check", "--tags=always", "playbooks/site.yml", *options],
+            cwd=PROJECT,
+            env={
+                **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
+                "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".ansible/collections"),
+                "ANSIBLE_NOCOLOR": "true",
+                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+                "ANSIBLE_FORKS": str(2 * (os.cpu_count() or 1)),
+                "ANSIBLE_LOCALHOST_WARNING": "false",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        self.output = run.stdout + run.stderr
+        assert run.returncode != 0, self.output
+        failures = re.finditer(r"^fatal: \[([^]]+)\]: \w+! => ", run.stdout, re.MULTILINE)
+        decode = json.JSONDecoder().raw_decode
+        self.sentences = {found[1]: decode(run.stdout, found.end())[0]["msg"] for found in failures}
+
+
+def example(name):
+    """Return the variables that an example inventory gives to a host of Glance, with what a vault would hold."""
+    folder = PROJECT / "inventories" / name
+    groups = yaml.safe_load((folder / "hosts.yml").read_text())
+    variables = dict(groups.get("glance", {}).get("vars", {}))
+    for path in folder.glob("group_vars/all/*.yml"):
+        variables |= yaml.safe_load(path.read_text())
+    vault = ("glance_database_password", "glance_s3_access_key", "glance_s3_secret_key")
+    return variables | {f"vault_{each}": "secret" for each in vault} | LOCAL
+
+
+def aliases(group, cases, variables):
+    """Return an inventory in which each of *cases*, variables by host, is a deployment of its own."""
+    good = {name: {"hosts": {"good": {}}} for name in ("glance_api", "glance_scrubber")}
+    return {
+        "all": {
+            "vars": {"glance_standalone_hosts": True, **variables},
+            "children": good | {group: {"hosts": cases}},
+        }
+    }
+
+
+@pytest.fixture
+def no_lookups():
+    """Return the variables of inventories/single without the lookup that makes a password in this checkout."""
+    variables = example("single")
+    for user in variables["glance_basic_users"]:
+        user["password"] = "secret"
+    return variables
+
+
+@pytest.mark.parametrize(("name", "step"), [("single", 1), ("cluster", 3)])
+def test_every_wrong_variable_is_named(tmp_path, no_lookups, name, step):
+    variables = no_lookups if name == "single" else example(name)
+    cases = {f"h{number}": case for number, case in enumerate(list(mistakes())[::step])}
+    assert len(cases) > 100
+    inventory = aliases("glance_api", {host: case for host, (_named, case) in cases.items()}, variables)
+    # Addresses that nobody has: a host that is asked for anything would be unreachable.
+    refusal = Refusal(tmp_path, inventory, "--connection=ssh", "--extra-vars=ansible_host=192.0.2.1")
+    assert refusal.sentences.keys() == cases.keys()
+    wrong = {
+        host: (case, refusal.sentences[host])
+        for host, (named, case) in cases.items()
+        if not re.fullmatch(rf"{host}: [^\n]*\b{named}\b[^\n]*\.", refusal.sentences[host])
+    }
+    assert wrong == {}
+    assert "secret" not in refusal.output
+
+
+def two_hosts(**variables):
+    """Return the inventory of two API hosts and the scrubber beside them."""
+    hosts = {"api1": {}, "api2": {}}
+    return {
+        "all": {
+            "vars": variables,
+            "children": {"glance_api": {"hosts": hosts}, "glance_scrubber": {"hosts": {"api1": {}}}},
+        }
+    }
+
+
+INVENTORIES = {
+    "no API host": ({"all": {"children": {"glance_scrubber": {"hosts": {"a": {}}}}}}, "group glance_api, found none"),
+    "two scrubbers": (
+        {"all": {"children": {name: {"hosts": {"a": {}, "b": {}}} for name in ("glance_api", "glance_scrubber")}}},
+        "The group glance_scrubber should have one host, found a, b",
+    ),
+    "two databases": (
+        {"all": {"children": {name: {"hosts": {"a": {}, "b": {}}} for name in ("glance_api", "glance_database")}}},
+        "The group glance_database should have one host, found a, b",
+    ),
+    "nobody scrubs": (
+        {"all": {"vars": {"glance_delayed_delete": True}, "children": {"glance_api": {"hosts": {"a": {}}}}}},
+        "The group glance_scrubber should have a host while glance_delayed_delete is true",
+    ),
+}
+
+
+@pytest.mark.parametrize(("inventory", "said"), INVENTORIES.values(), ids=INVENTORIES)
+def test_wrong_groups_are_named_without_asking_a_host(tmp_path, inventory, said):
+    refusal = Refusal(tmp_path, inventory, "--connection=ssh", "--extra-vars=ansible_host=192.0.2.1")
+    (sentence,) = refusal.sentences.values()
+    assert said in sentence
+    # Of processor time, since this machine may have other work; an operator waits about as long.
+    assert refusal.seconds < 5
+
+
+def test_wrong_variable_takes_no_longer_than_a_wrong_group(tmp_path, no_lookups):
+    inventory = aliases("glance_api", {"h": {"glance_api_port": "many"}}, no_lookups)
+    assert Refusal(tmp_path, inventory).seconds < 5
+
+
+USER = {"name": "a", "project": "p", "password": "hidden"}
+FILE_STORE = {"driver": "file", "options": {"filesystem_store_datadir": "/srv/images"}}
+MOUNT = {"path": "/srv/images", "src": "nfs1:/x", "fstype": "nfs4"}
+KEYSTONE = {
+    "glance_auth": "keystone",
+    "glance_keystone_url": "http://127.0.0.1:5000",
+    "glance_keystone_password": "hidden",
+}
+MARIADB = {"glance_database_engine": "mariadb", "glance_database_password": "hidden"}
+# What contradicts itself or is out of range, by the group of the host that finds it, with words of the sentence.
+CONTRADICTIONS = {
+    "glance_api": [
+        ({"glance_release": 2026.2, "glance_health_timeout": 0}, "glance_health_timeout should be 1 or more, found 0"),
+        ({"glance_scrub_time": -1}, "glance_scrub_time should be 0 or more, found -1"),
+        ({"glance_api_port": 0}, "glance_api_port should be from 1 to 65535, found 0"),
+        ({"glance_api_port": 65536}, "glance_api_port should be from 1 to 65535, found 65536"),
+        ({"glance_registry_port": 70000}, "glance_registry_port should be from 1 to 65535, found 70000"),
+        ({"glance_api_processes": 0}, "glance_api_processes and glance_api_threads should be 1 or more"),
+        ({"glance_api_threads": -4}, "glance_api_processes and glance_api_threads should be 1 or more"),
+        ({"glance_api_drain_timeout": -1}, "glance_api_drain_timeout should be 0 or more"),
+        ({"glance_config": {"DEFAULT": "debug"}}, "every section of glance_config and glance_api_config"),
+        ({"glance_api_config": {"DEFAULT": None}}, "found none for DEFAULT"),
+        (
+            {"glance_config": {"DEFAULT": {"auth_region": "x"}}},
+            "glance_config and glance_api_config should hold options",
+        ),
+        (
+            {"glance_config": {"DEFAULT": {"log_file": "/var/log/glance.log"}}},
+            "log files should lie in a folder of their own",
+        ),
+        ({"glance_default_store": "attic"}, "glance_default_store should be one of glance_stores (file), found attic"),
+        ({"glance_stores": {"file": {}}}, "every store of glance_stores should have a driver, found none for file"),
+        ({"glance_stores": {"file": {"options": {}}}}, "every store of glance_stores should have a driver"),
+        ({"glance_install_method": "package"}, "glance_install_method should be venv on Debian"),
+        ({"glance_user_id": 65534}, "glance_user_id should be from 1 to 65533"),
+        ({"glance_mounts": [{**MOUNT, "path": "images"}]}, "the paths of glance_mounts should be plain absolute paths"),
+        ({"glance_mounts": [{**MOUNT, "path": "/etc"}]}, "none a folder with other files of Glance, found /etc"),
+        ({"glance_mounts": [MOUNT, MOUNT]}, "each once"),
+        ({"glance_mounts": [{**MOUNT, "src": " "}]}, "src, fstype and options of glance_mounts should be one line"),
+        (
+            {"glance_auth": "none", "glance_api_bind_address": "0.0.0.0"},
+            "glance_api_bind_address should be a loopback address while glance_auth is none",
+        ),
+        ({"glance_api_bind_address": "0.0.0.0"}, "passwords would cross the network"),
+        ({"glance_basic_users": []}, "glance_basic_users should name who may use the API"),
+        ({"glance_basic_users": [{**USER, "name": "a b"}]}, 'found "a b"'),
+        ({"glance_basic_users": [{**USER, "name": ""}]}, "of letters, digits"),
+        ({"glance_basic_users": [{**USER, "project": "p\nq"}]}, "of letters, digits"),
+        ({"glance_basic_users": [{**USER, "roles": ["admin,member"]}]}, 'found "admin,member"'),
+        ({"glance_basic_users": [USER, USER]}, "should be there once, found a, a"),
+        ({"glance_basic_users": [{"name": "a", "project": "p"}]}, "found none or both for a"),
+        ({"glance_basic_users": [{**USER, "password_hash": "$6$a$b"}]}, "found none or both for a"),
+        ({"glance_basic_users": [{**USER, "password": ""}]}, "found none or both for a"),
+        (
+            {"glance_basic_users": [{"name": "a", "project": "p", "password_hash": "hidden"}]},
+            "should be one that crypt makes",
+        ),
+        ({"glance_release": "2025.2"}, "glance_auth should be none or keystone for Glance 2025.2, found basic"),
+        ({**KEYSTONE, "glance_keystone_url": ""}, "glance_keystone_url should be the URL of Keystone"),
+        ({**KEYSTONE, "glance_keystone_url": "keystone:5000"}, "found keystone:5000"),
+        ({**KEYSTONE, "glance_keystone_password": ""}, "glance_keystone_password should be set"),
+        ({**KEYSTONE, "glance_keystone_password": "hid\\$den"}, "no backslash before a dollar sign"),
+        ({**MARIADB, "glance_database_password": ""}, "glance_database_password should be set"),
+        ({"glance_database_engine": "postgresql"}, "glance_database_password should be set"),
+        ({**MARIADB, "glance_database_password": "hiddén"}, "letters, digits and signs of ASCII only"),
+        ({"glance_registry_host": "192.0.2.9"}, "the database should be the one that the registry of 192.0.2.9 has"),
+    ],
+    "glance_scrubber": [
+        ({"glance_scrubber_pool_size": 0}, "glance_scrubber_pool_size and glance_scrubber_timeout should be 1 or more"),
+        ({"glance_scrubber_timeout": 0}, "glance_scrubber_pool_size and glance_scrubber_timeout should be 1 or more"),
+        ({"glance_scrubber_timeout": 3001}, "glance_scrubber_timeout should be 3000 or less, found 3001"),
+        (
+            {"glance_scrubber_mode": "daemon", "glance_scrubber_wakeup_time": 0},
+            "glance_scrubber_wakeup_time should be 1",
+        ),
+        ({"glance_scrubber_wakeup_time": -1}, "glance_scrubber_wakeup_time should be 0 or more"),
+        ({"glance_scrubber_config": {"DEFAULT": {"daemon": True}}}, "daemon of [DEFAULT] should agree"),
+        (
+            {"glance_api_config": {"DEFAULT": {"metadata_encryption_key": "hidden-hidden-16"}}},
+            "metadata_encryption_key should be the same for all services",
+        ),
+        (
+            {"glance_scrubber_config": {"DEFAULT": {"data_api": "glance.db.registry.api"}}},
+            "the scrubber should ask the database itself",
+        ),
+    ],
+    "glance_database": [
+        ({}, "glance_database_engine should be mariadb or postgresql on a database host, found sqlite"),
+        ({**MARIADB, "glance_database_url": "mysql://glance:hidden@h/glance"}, "glance_database_url should be empty"),
+        ({**MARIADB, "glance_database_clients": "192.0.2.0/24"}, "should be an address and a netmask"),
+        ({**MARIADB, "glance_database_max_connections": 9}, "glance_database_max_connections should be 10 or more"),
+        ({**MARIADB, "glance_database_admin": {"host": "192.0.2.9"}}, "glance_database_admin should be empty"),
+    ],
+}
+
+
+@pytest.mark.parametrize("group", CONTRADICTIONS)
+def test_every_contradiction_is_told_in_one_sentence(tmp_path, no_lookups, group):
+    cases = {f"h{number}": case for number, case in enumerate(CONTRADICTIONS[group])}
+    inventory = aliases(group, {host: variables for host, (variables, _said) in cases.items()}, no_lookups)
+    refusal = Refusal(tmp_path, inventory)
+    told = refusal.sentences
+    wrong = {
+        host: (said, told.get(host)) for host, (_variables, said) in cases.items() if said not in told.get(host, "")
+    }
+    assert wrong == {}
+    assert [sentence for sentence in told.values() if "\n" in sentence or not sentence.endswith(".")] == []
+    assert "hidden" not in refusal.output
+
+
+DEPLOYMENTS = {
+    "SQLite": ({}, "glance_database_engine should be mariadb or postgresql for api1, api2, found sqlite"),
+    "files of one host": (MARIADB, "the directories of file stores should be the same for api1, api2"),
+    "mounts of differing users": (
+        {**MARIADB, "glance_mounts": [{**MOUNT, "path": "/var/lib/glance/images"}]},
+        "glance_user_id should be set for api1, api2",
+    ),
+    "staged elsewhere": (
+        {
+            **MARIADB,
+            "glance_auth": "basic",
+            "glance_basic_users": [USER],
+            "glance_shared_directories": ["/var/lib/glance/images"],
+        },
+        "glance_api_import_methods should not hold glance-direct",
+    ),
+}
+
+
+@pytest.mark.parametrize(("variables", "said"), DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+def test_what_several_hosts_can_not_have_is_refused(tmp_path, variables, said):
+    refusal = Refusal(tmp_path, two_hosts(**LOCAL, **variables))
+    assert said in refusal.sentences["api1"]
+    assert "hidden" not in refusal.output
