@@ -550,10 +550,11 @@ class Service:
         """Return what a run that changes nothing leaves: the process, and all files with their owners and modes."""
         command = """
             systemctl show --property=MainPID,InvocationID,ActiveState {unit} glance-proxy.service
-            paths='/etc/glance /etc/systemd/system/{unit} /opt/glance/current /var/lib/glance'
-            paths="$paths $(ls -d /etc/glance-proxy /etc/systemd/system/glance-proxy.service 2>/dev/null || true)"
-            find $paths ! -path '*.sqlite*' -printf '%%p %%y %%u %%g %%m %%l\\n' | sort
-            find /etc/glance /etc/systemd/system/{unit} -type f -exec sha256sum '{{}}' + | sort
+            proxy=$(ls -d /etc/glance-proxy /etc/systemd/system/glance-proxy.service 2>/dev/null || true)
+            config="/etc/glance /etc/systemd/system/{unit} $proxy"
+            data="/opt/glance/current /var/lib/glance"
+            find $config $data ! -path '*.sqlite*' -printf '%%p %%y %%u %%g %%m %%l\\n' | sort
+            find $config -type f -exec sha256sum '{{}}' + | sort
             ls /opt/glance
         """
         return self.host.check_output(command.format(unit=self.unit).replace("%%", "%"))

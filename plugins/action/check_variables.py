@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import pathlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -20,6 +20,8 @@ COLLECTION = "glanceops.image_service"
 INTERNAL = "glance_common_"
 # Read by the playbooks that make throw-away hosts for tests.
 LAB = "glance_lab_"
+# What types are called in a sentence, where that is not "a" and their name.
+_KINDS = {"int": "an int", "str": "a text"}
 # Ansible's own, which hold all there is.
 _MAGIC = {"groups", "hostvars", "vars"}
 
@@ -48,18 +50,26 @@ def unknown(names: Iterable[str], known: Iterable[str]) -> list[str]:
     return sentences
 
 
-def misshapen(given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return, by variable, a sentence for each value that Ansible would take for one of its type and the roles not."""
-    found = {}
-    for name, value in sorted(given.items()):
-        kind = options[name]["type"]
-        if value is None:
-            found[name] = f"{name} should be a {kind}, found nothing: give it a value or take the line away"
-        elif kind in ("dict", "list") and isinstance(value, str):
-            found[name] = f"{name} should be a {kind}, found a text: give it in a file, or as -e '{{\"{name}\": ...}}'"
-        elif kind in ("str", "path") and isinstance(value, (Mapping, list, tuple)):
-            found[name] = f"{name} should be a text, found a {'dict' if isinstance(value, Mapping) else 'list'}"
-    return found
+def faults(name: str, value: Any, option: Mapping[str, Any]) -> Iterator[str]:
+    """Give a sentence for each part of *value* that Ansible would take for one of its type and the roles not."""
+    kind = option["type"]
+    wanted = f"{name} should be {_KINDS.get(kind, f'a {kind}')}"
+    if value is None:
+        yield f"{wanted}, found nothing: give it a value or take the line away"
+    elif kind in ("dict", "list") and isinstance(value, str):
+        yield f"{wanted}, found a text: give it in a file, or as -e '{{\"{name.split()[-1]}\": ...}}'"
+    elif kind in ("str", "path") and isinstance(value, (Mapping, list, tuple)):
+        yield f"{wanted}, found a {'dict' if isinstance(value, Mapping) else 'list'}"
+    elif "options" in option:
+        for part in value if isinstance(value, list) else [value]:
+            for inner in option["options"].keys() & part.keys() if isinstance(part, Mapping) else ():
+                yield from faults(f"{inner} of {name}", part[inner], option["options"][inner])
+
+
+def misshapen(given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return, by variable, the sentences about its value, if there are any."""
+    found = {name: sorted(set(faults(name, value, options[name]))) for name, value in sorted(given.items())}
+    return {name: sentences for name, sentences in found.items() if sentences}
 
 
 def awaits_facts(name: str, variables: Mapping[str, Any], seen: frozenset[str] = frozenset()) -> bool:
@@ -96,7 +106,7 @@ class ActionModule(ActionBase):
                     continue
                 problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
         wrong = misshapen(given, options)
-        problems += wrong.values()
+        problems += [sentence for sentences in wrong.values() for sentence in sentences]
         checked = ArgumentSpecValidator(
             {name: {**option, "required": False} for name, option in options.items()}
         ).validate({name: value for name, value in given.items() if name not in wrong})

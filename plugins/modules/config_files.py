@@ -169,6 +169,11 @@ deployed:
   returned: O(state=present)
   type: bool
   version_added: "0.3.0"
+unconfirmed_before:
+  description: Whether the service had never answered with the set that was there before.
+  returned: O(state=present)
+  type: bool
+  version_added: "0.3.0"
 restart_pending:
   description: Whether the files were right already, but the service has not answered with them yet.
   returned: O(state=present)
@@ -325,7 +330,8 @@ def present(module: AnsibleModule, record_path: str) -> dict[str, Any]:
     record = config_set.load_record(record_path)
     wanted = wanted_items(module)
     found, changed = config_set.compare(wanted, record)
-    pending = not changed and record["state"] != config_set.RUNNING
+    unconfirmed = record["state"] != config_set.RUNNING
+    pending = not changed and unconfirmed
     if changed:
         validate_with_directories(module, found, changed)
     if (changed or pending) and not module.check_mode:
@@ -342,6 +348,7 @@ def present(module: AnsibleModule, record_path: str) -> dict[str, Any]:
         "changed_paths": [item["path"] for item in changed],
         "deployed": record["state"] is not None,
         "restart_pending": pending,
+        "unconfirmed_before": unconfirmed,
         "diff": diff,
     }
 

@@ -69,7 +69,7 @@ def test_server_is_the_one_that_upstream_recommends(host, wanted):
     assert f"/bin/{program} " in host.check_output(f"ps -o args= -p {main}")
 
 
-def test_nothing_is_imported_from_the_host_itself(host, wanted):
+def test_usual_names_of_the_host_itself_are_not_imported_from(host, wanted):
     program = (
         "/usr/bin/python3" if wanted.get("glance_install_method") == "package" else "/opt/glance/current/bin/python"
     )

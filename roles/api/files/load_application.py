@@ -53,11 +53,14 @@ def check_database() -> None:
         return
     # Glance itself does so when it is first asked for something.
     database_options.set_defaults(cfg.CONF)
-    url = sqlalchemy.engine.make_url(cfg.CONF.database.connection)
+    options = cfg.CONF.database
+    parameters = f"{'&' if '?' in options.connection else '?'}{options.connection_parameters}"
+    url = sqlalchemy.engine.url.make_url(options.connection + (parameters if options.connection_parameters else ""))
     if url.drivername.startswith("sqlite"):
         return
+    patience = {"connect_timeout": 10} if url.drivername in ("mysql+pymysql", "postgresql+psycopg2") else {}
     try:
-        sqlalchemy.create_engine(url, connect_args={"connect_timeout": 10}).connect().close()
+        sqlalchemy.create_engine(url, connect_args=patience).connect().close()
     except sqlalchemy.exc.SQLAlchemyError as error:
         found = getattr(error, "orig", None) or error
         raise ConnectionError(f"the database at {url.host} should let {url.username} in, found: {found}") from error

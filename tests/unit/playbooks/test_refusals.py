@@ -18,6 +18,7 @@ import yaml
 PROJECT = pathlib.Path(__file__).parents[3]
 # Facts are those of this machine.
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+USER = {"name": "a", "project": "p", "password": "hidden"}
 WRONG = {
     "str": [{"a": 1}, ["a"]],
     "int": ["many", [1, 2]],
@@ -48,6 +49,8 @@ def mistakes():
     yield "glance_mounts", {"glance_mounts": [{"path": "/srv/images"}]}
     yield "glance_basic_users", {"glance_basic_users": [{"name": "a", "password": "secret"}]}
     yield "glance_basic_users", {"glance_basic_users": [{"name": "a", "project": "p", "pasword": "secret"}]}
+    for wrong in ({"roles": "admin"}, {"roles": None}, {"project": None}, {"name": ["a"]}):
+        yield "glance_basic_users", {"glance_basic_users": [{**USER, **wrong}]}
 
 
 class Refusal:
@@ -173,7 +176,6 @@ def test_wrong_variable_takes_no_longer_than_a_wrong_group(tmp_path, no_lookups)
     assert Refusal(tmp_path, inventory).seconds < 5
 
 
-USER = {"name": "a", "project": "p", "password": "hidden"}
 FILE_STORE = {"driver": "file", "options": {"filesystem_store_datadir": "/srv/images"}}
 MOUNT = {"path": "/srv/images", "src": "nfs1:/x", "fstype": "nfs4"}
 KEYSTONE = {
@@ -220,6 +222,14 @@ CONTRADICTIONS = {
         ({"glance_basic_users": []}, "glance_basic_users should name who may use the API"),
         ({"glance_basic_users": [{**USER, "name": "a b"}]}, 'found "a b"'),
         ({"glance_basic_users": [{**USER, "name": ""}]}, "of letters, digits"),
+        ({"glance_basic_users": [{**USER, "name": "-i"}]}, "of letters, digits"),
+        ({"glance_basic_users": [{**USER, "project": "p\n"}]}, "of letters, digits"),
+        ({"glance_basic_users": [{**USER, "roles": ["admin\n"]}]}, "of letters, digits"),
+        ({"glance_basic_users": [{**USER, "roles": []}]}, "should have a role, found none for a"),
+        ({"glance_basic_users": [{**USER, "name": 1}, {**USER, "name": "1"}]}, "should be there once, found 1, 1"),
+        ({"glance_api_uwsgi": {"chmod-socket": "666"}}, "leave the way to Glance to HAProxy"),
+        ({"glance_api_uwsgi": {"http": ":9293"}}, "leave the way to Glance to HAProxy"),
+        ({"glance_api_config": {"paste_deploy": {"config_file": "/x"}}}, "leave the way to Glance to HAProxy"),
         ({"glance_basic_users": [{**USER, "project": "p\nq"}]}, "of letters, digits"),
         ({"glance_basic_users": [{**USER, "roles": ["admin,member"]}]}, 'found "admin,member"'),
         ({"glance_basic_users": [USER, USER]}, "should be there once, found a, a"),
