@@ -59,7 +59,7 @@ deploy: ## deploy Glance to a throw-away host on this machine, or to your own ho
 	@$(call say,'The image service on it and a disk image in it')
 	@$(PLAY) playbooks/site.yml playbooks/sample_image.yml playbooks/status.yml $(ARGS)
 	@printf '%s\n' "Log in with: ssh -F .lab/deploy/ssh_config glance1" \
-	  "The API's user there is admin, its password is in inventories/single/credentials/admin.txt" "Take it away with: make destroy"
+	  "The API's user there is admin, its password is in inventories/single/.credentials/admin" "Take it away with: make destroy"
 else
 deploy: .venv/.complete
 	@test -e '$(INVENTORY)' || { echo "INVENTORY should be an inventory file or folder, found nothing at $(INVENTORY)." >&2; exit 1; }
