@@ -43,7 +43,6 @@ def test_the_table_says_all_that_the_roles_ask(release):
         "packages": list,
         "platforms": list,
         "config": dict,
-        "import_disallowed_hosts": list,
         "admin_rules": list,
         "mysql_charset": str,
     }
