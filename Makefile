@@ -16,7 +16,7 @@ INVENTORY ?=
 JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
 SCENARIOS := default basic keystone
-LONG_SCENARIOS := scrubber releases legacy cluster mounts
+LONG_SCENARIOS := scrubber releases tls legacy cluster mounts
 # Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
 HOSTS ?=
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
@@ -25,7 +25,7 @@ ARGS ?=
 # The collections that galaxy.yml depends on, from the package index: no other server than that one is needed.
 COLLECTIONS := ansible==12.3.0
 UNPACK := import sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1]); wheel.extractall(".ansible/collections", [name for name in \
-  wheel.namelist() if name.startswith(("ansible_collections/community/mysql/", "ansible_collections/community/postgresql/"))])
+  wheel.namelist() if name.startswith(tuple(f"ansible_collections/{used}/" for used in ("community/crypto", "community/mysql", "community/postgresql")))])
 
 LAB := molecule/shared/lab.sh
 LAB_INVENTORY := .lab/deploy/inventory.yml

@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -242,11 +243,18 @@ class Answer:
         return json.loads(self.body)
 
 
+def connect(address: str, port: int, context: ssl.SSLContext | None, timeout: float) -> http.client.HTTPConnection:
+    """Return a connection that is yet to be opened, with TLS if there is a *context*; *timeout* in seconds."""
+    if context:
+        return http.client.HTTPSConnection(address, port, timeout=timeout, context=context)
+    return http.client.HTTPConnection(address, port, timeout=timeout)
+
+
 @dataclass
 class Api:
     """Image API on 127.0.0.1:9292 of a host, reached through SSH, or at an address; knows the images that it made.
 
-    Every request has the *headers*, such as the token of a user.
+    Every request has the *headers*, such as the token of a user, and comes over TLS if there is a *context*.
     """
 
     ssh_config: Path
@@ -256,6 +264,7 @@ class Api:
     headers: Mapping[str, str] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     tunnel: subprocess.Popen[bytes] | None = None
+    context: ssl.SSLContext | None = None
 
     def open(self) -> None:
         """Open the tunnel, anew after a reboot of the host."""
@@ -296,7 +305,7 @@ class Api:
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[http.client.HTTPConnection]:
-        with contextlib.closing(http.client.HTTPConnection(self.address, self.port, timeout=120)) as connection:
+        with contextlib.closing(connect(self.address, self.port, self.context, 120)) as connection:
             yield connection
 
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Answer:
@@ -363,12 +372,19 @@ def lab() -> Path:
 
 
 @pytest.fixture(scope="session")
-def open_api(lab: Path) -> Iterator[Callable[[str], Api]]:
+def tls(lab: Path) -> ssl.SSLContext | None:
+    """What a client goes by in a scenario with certificates of playbooks/certificates.yml."""
+    authority = lab / "certificates/ca.pem"
+    return ssl.create_default_context(cafile=str(authority)) if authority.exists() else None
+
+
+@pytest.fixture(scope="session")
+def open_api(lab: Path, tls: ssl.SSLContext | None) -> Iterator[Callable[[str], Api]]:
     """Open the API of a host by its name, until the end of all tests."""
     opened = []
 
     def open_api(host_name: str) -> Api:
-        opened.append(Api(lab / "ssh_config", host_name))
+        opened.append(Api(lab / "ssh_config", host_name, context=tls))
         opened[-1].open()
         return opened[-1]
 
@@ -386,9 +402,9 @@ def project() -> Path:
 
 
 @pytest.fixture(scope="session")
-def api_at(lab: Path) -> Callable[[str, int], Api]:
+def api_at(lab: Path, tls: ssl.SSLContext | None) -> Callable[[str, int], Api]:
     """Reach the API at an address and a port without any tunnel."""
-    return lambda address, port: Api(lab / "ssh_config", "", port, address)
+    return lambda address, port: Api(lab / "ssh_config", "", port, address, context=tls)
 
 
 @pytest.fixture(scope="module")
@@ -426,6 +442,7 @@ class Keystone:
 
     address: str
     password: str
+    context: ssl.SSLContext | None = None
 
     def token(self, user: str) -> str:
         """Log in as a user of `USERS`."""
@@ -439,7 +456,7 @@ class Keystone:
                 "scope": {"project": {"name": USERS[user], "domain": domain}},
             }
         }
-        with contextlib.closing(http.client.HTTPConnection(self.address, 5000, timeout=60)) as connection:
+        with contextlib.closing(connect(self.address, 5000, self.context, 60)) as connection:
             headers = {"Content-Type": "application/json"}
             connection.request("POST", "/v3/auth/tokens", json.dumps(body), headers)
             answer = connection.getresponse()
@@ -454,16 +471,17 @@ def users_password(lab: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def keystone(users_password: str) -> Keystone:
+def keystone(users_password: str, tls: ssl.SSLContext | None) -> Keystone:
     (host,) = testinfra.get_hosts(["ansible://keystone"])
-    return Keystone(host.ansible.get_variables()["ansible_host"], users_password)
+    return Keystone(host.ansible.get_variables()["ansible_host"], users_password, tls)
 
 
 @pytest.fixture
 def as_user(tunnel: Api, host: Any, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Api]]:
     """Give the API of the host as a user of `USERS` asks it; the images that a test made are removed after it."""
     opened = []
-    if host.ansible.get_variables()["glance_auth"] == "basic":
+    # A scenario whose tests switch to Keystone has no glance_auth in its inventory.
+    if host.ansible.get_variables().get("glance_auth") == "basic":
         password = request.getfixturevalue("users_password")
 
         def log_in(name: str) -> Api:

@@ -19,6 +19,11 @@ _SECRET_OPTION = re.compile(
 _ASSIGNMENT = re.compile(r"^(?P<lead>[\s#;]*(?P<option>[\w.-]+)\s*[=:]\s*)(?P<value>.*)$")
 # A user of HAProxy with the hash of a password.
 _HAPROXY_USER = re.compile(r"^(?P<lead>\s*user (?P<option>\S+) password )(?P<value>\S+)$")
+# Where the lines of a private key, in the form PEM, begin and end.
+_KEY_BEGINS, _KEY_ENDS = (
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    re.compile(r"-----END [A-Z ]*PRIVATE KEY-----"),
+)
 # Up to the last @: a transport_url names several hosts with a password each, and a password may hold / and @.
 _USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)\S*@", re.IGNORECASE)
 # As in password=x, password="x y" and {'password': 'x'}.
@@ -39,11 +44,16 @@ def mask_text(text: str) -> str:
 
 def _walk(text: str) -> list[tuple[str, str, str]]:
     """Split a file into lines of (key, visible part, secret part); the key is ``section/option``, "" elsewhere."""
-    section, secret_key = "", ""
+    section, secret_key, in_key = "", "", False
     lines = []
     # Not splitlines(): what else it takes for the end of a line may be in the middle of a secret.
     for line in text.removesuffix("\n").split("\n") if text else []:
         stripped = line.strip()
+        in_key = in_key and not _KEY_ENDS.search(line)
+        if in_key:
+            lines.append(("private key", "", line))
+            continue
+        in_key = _KEY_BEGINS.search(line) is not None
         user = _HAPROXY_USER.match(line)
         match = user or _ASSIGNMENT.match(line)
         if secret_key and line[:1].isspace() and stripped:

@@ -86,6 +86,7 @@ options:
       - In an argument, in a value of the environment and in the text of O(items[].kind=staged) items, C(@staged@)
         stands for the folder with the staged files, which lie there side by side under their bare names. The group of
         the folder can write to C(@staged@/tmp).
+      - Where a file of the set names another one by its path, its staged text names the staged one.
     type: list
     elements: dict
     default: []
@@ -225,7 +226,14 @@ def wanted_items(module: AnsibleModule) -> list[dict[str, Any]]:
 
 
 def _stage(module: AnsibleModule, folder: str) -> None:
-    """Write every file of the set under its bare name into *folder*, with the owner and mode that it will have."""
+    """Write every file of the set under its bare name into *folder*, with the owner and mode that it will have.
+
+    What names another file of the set by its path names the staged one there.
+    """
+    # The longest first, since one path may begin with another.
+    paths = sorted(
+        (given["path"] for given in module.params["items"] if given["kind"] == "file"), key=len, reverse=True
+    )
     for given in module.params["items"]:
         if given["kind"] not in ("file", "staged"):
             continue
@@ -236,8 +244,10 @@ def _stage(module: AnsibleModule, folder: str) -> None:
             gid = -1 if module.check_mode else _id_of(grp.getgrnam, given["group"], module)
             os.fchown(handle.fileno(), -1, gid)
             os.fchmod(handle.fileno(), int(given["mode"], 8) & 0o640)
-            text = given["content"]
-            handle.write(text.replace("@staged@", folder) if given["kind"] == "staged" else text)
+            text = given["content"].replace("@staged@", folder) if given["kind"] == "staged" else given["content"]
+            for live in paths:
+                text = text.replace(live, os.path.join(folder, os.path.basename(live)))
+            handle.write(text)
 
 
 def _reason(validator: dict[str, Any], output: str) -> str:

@@ -219,6 +219,17 @@ def test_wrong_variable_takes_no_longer_than_a_wrong_group(tmp_path, no_lookups)
     assert Refusal(tmp_path, inventory).seconds < 5
 
 
+def self_signed(name):
+    """Return the variables with a new key and a certificate of its own, for the address *name*."""
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -keyout - -subj /CN=x"
+    made = subprocess.run(
+        [*command.split(), "-addext", f"subjectAltName=IP:{name}"], capture_output=True, text=True, check=True
+    )
+    key, begin, certificate = made.stdout.partition("-----BEGIN CERTIFICATE-----")
+    return {"glance_tls_key": key, "glance_tls_certificate": begin + certificate}
+
+
+HERE, ELSEWHERE = self_signed("127.0.0.1"), self_signed("192.0.2.9")
 FILE_STORE = {"driver": "file", "options": {"filesystem_store_datadir": "/srv/images"}}
 MOUNT = {"path": "/srv/images", "src": "nfs1:/x", "fstype": "nfs4"}
 KEYSTONE = {
@@ -232,8 +243,24 @@ CONTRADICTIONS = {
     "glance_api": [
         ({"glance_release": 2026.2, "glance_health_timeout": 0}, "glance_health_timeout should be 1 or more, found 0"),
         ({"glance_scrub_time": -1}, "glance_scrub_time should be 0 or more, found -1"),
-        ({"glance_api_port": 0}, "glance_api_port should be from 1 to 65535, found 0"),
-        ({"glance_api_port": 65536}, "glance_api_port should be from 1 to 65535, found 65536"),
+        ({"glance_api_port": 0}, "glance_api_port and glance_api_backend_port should be from 1 to 65535, found 0 and"),
+        ({"glance_api_port": 65536}, "should be from 1 to 65535, found 65536 and 9293"),
+        ({"glance_api_backend_port": -1}, "should be from 1 to 65535, found 9292 and -1"),
+        ({"glance_api_backend_port": 9292}, "glance_api_port and glance_api_backend_port should be two ports"),
+        ({"glance_tls_certificate": "words"}, "glance_tls_key should be given where glance_tls_certificate is"),
+        ({"glance_tls_key": "hidden"}, "glance_tls_certificate should be given where glance_tls_key is"),
+        ({**HERE, "glance_tls_certificate": "words"}, "glance_tls_certificate should hold a certificate as PEM"),
+        ({**HERE, "glance_tls_key": "hidden"}, "glance_tls_key should be a private key as PEM"),
+        ({**HERE, "glance_tls_key": ELSEWHERE["glance_tls_key"]}, "glance_tls_key should be the key of"),
+        (ELSEWHERE, "glance_tls_certificate should name 127.0.0.1, by which others reach it, found 192.0.2.9"),
+        ({**HERE, "glance_api_tls_name": "api1"}, "glance_tls_certificate should name api1"),
+        ({"glance_tls_ca": "words"}, "glance_tls_ca should hold certificates as PEM"),
+        ({**HERE, "glance_tls_ca": ELSEWHERE["glance_tls_certificate"]}, "glance_tls_ca should hold the issuer of"),
+        ({"glance_database_tls": True}, "glance_database_tls should be false while glance_database_engine is sqlite"),
+        (
+            {"glance_database_tls": True, "glance_database_url": "mysql+pymysql://g:hidden@h/g"},
+            "glance_database_tls should be false where glance_database_url says",
+        ),
         ({"glance_registry_port": 70000}, "glance_registry_port should be from 1 to 65535, found 70000"),
         ({"glance_api_processes": 0}, "glance_api_processes and glance_api_threads should be 1 or more"),
         ({"glance_api_threads": -4}, "glance_api_processes and glance_api_threads should be 1 or more"),
@@ -353,6 +380,18 @@ DEPLOYMENTS = {
         "glance_api_import_methods should not hold glance-direct",
     ),
 }
+
+
+def test_a_balancer_whose_servers_have_a_certificate_in_part_is_refused(tmp_path):
+    inventory = two_hosts(**LOCAL, glance_api_bind_address="192.0.2.9", glance_auth="keystone")
+    groups = inventory["all"]["children"]
+    groups["glance_api"]["hosts"]["api1"] = ELSEWHERE
+    groups["glance_loadbalancer"] = {"hosts": {"balancer": {}}}
+    refusal = Refusal(tmp_path, inventory)
+    assert (
+        "either all servers of a service or none should have a certificate, found none for api2"
+        in (refusal.sentences["balancer"])
+    )
 
 
 @pytest.mark.parametrize(("variables", "said"), DEPLOYMENTS.values(), ids=DEPLOYMENTS)

@@ -211,3 +211,14 @@ def test_no_secret_shows(seed):
 def test_what_is_not_secret_shows():
     text = "[DEFAULT]\ndebug = true\nenabled_backends = file:file\n\n# by Ansible\nfoo = bar baz\n"
     assert s.mask_pair(text, text) == (text, text)
+
+
+KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQ==\nAb=c\n-----END EC PRIVATE KEY-----\n"
+
+
+def test_a_private_key_is_masked_and_the_certificate_before_it_is_not():
+    certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    before, after = s.mask_pair(f"{certificate}{KEY}x = 1\n", f"{certificate}{KEY.replace('Ab', 'Cd')}x = 1\n")
+    masked = f"{certificate}-----BEGIN EC PRIVATE KEY-----\n********\n********\n-----END EC PRIVATE KEY-----\nx = 1\n"
+    assert before == masked
+    assert after == masked.replace("********", "******** (changed)")

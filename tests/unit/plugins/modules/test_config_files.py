@@ -255,3 +255,14 @@ def test_what_a_killed_run_staged_does_not_stay(config_files, place):
     (place / ".staged-glance-api" / "left.conf").write_text("password = hunter2")
     assert config_files({"a.conf": "x=1\n"})["changed"] is True
     assert sorted(path.name for path in place.iterdir()) == [".sets", "a.conf"]
+
+
+def test_a_staged_file_names_the_staged_copy_of_another_and_the_live_one_its_place(place, config_files):
+    pem, longer = str(place / "pem"), str(place / "pem.old")
+    text = f"crt {pem}\nold {longer}\nelsewhere /etc/pem\n"
+    seen = place.parent / "seen"
+    copy = {"name": "copy", "argv": ["/bin/cp", "@staged@/conf", str(seen)], "user": OWN["owner"]}
+    config_files({"conf": text, "pem": "1", "pem.old": "0"}, validators=[copy])
+    staged = f"{place}/.staged-glance-api"
+    assert seen.read_text() == f"crt {staged}/pem\nold {staged}/pem.old\nelsewhere /etc/pem\n"
+    assert (place / "conf").read_text() == text
