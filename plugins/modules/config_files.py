@@ -302,10 +302,10 @@ def validate(module: AnsibleModule) -> None:
     folder = module.tmpdir if module.check_mode else beside
     # Always the same name, so that what a killed run staged does not stay.
     staged = os.path.join(folder, f".staged-{module.params['name']}")
-    if os.path.isdir(staged):
-        shutil.rmtree(staged)
-    os.mkdir(staged, stat.S_IRWXU)
     try:
+        if os.path.isdir(staged):
+            shutil.rmtree(staged)
+        os.mkdir(staged, stat.S_IRWXU)
         if not module.check_mode:
             # Closed to all but root and the group that owns the folder beside, which is the service's.
             group = os.stat(beside).st_gid
@@ -317,8 +317,11 @@ def validate(module: AnsibleModule) -> None:
         _stage(module, staged)
         for validator in module.params["validators"]:
             _run_validator(validator, staged, module.check_mode)
+    except OSError as error:
+        # A file that is full or can't be written to has no name in its error.
+        raise config_set.ConfigSetError(f"no file can be written in {folder}: {error.strerror}") from error
     finally:
-        shutil.rmtree(staged)
+        shutil.rmtree(staged, ignore_errors=True)
 
 
 def validate_with_directories(

@@ -44,6 +44,37 @@ def test_refusal_names_the_fault_and_leaves_the_service_alone(site, service, pol
     assert not seen.failures
 
 
+def test_full_disk_is_told_and_leaves_the_service_alone(site, service, host):
+    before, full = service.state(), "/run/full"
+    host.check_output(f"mkdir {full} && mount -t tmpfs -o size=1m tmpfs {full} && cp -a /etc/glance/. {full}/")
+    host.check_output(f"mount --bind {full} /etc/glance")
+    host.run("head --bytes=2M /dev/zero > /etc/glance/filler")
+    try:
+        run = site({"glance_config": {"DEFAULT": {"limit_param_default": 20}}})
+    finally:
+        host.check_output(f"umount /etc/glance && umount {full} && rmdir {full}")
+    assert run.rc != 0
+    assert "no file can be written in /etc/glance: No space left on device" in run.failures, run.output
+    assert run.changed == 0
+    assert service.state() == before
+
+
+def test_user_who_can_not_become_root_is_told_before_any_change(playbook, service, host):
+    before = service.state()
+    host.check_output(
+        "useradd --create-home guest && install -D -o guest /root/.ssh/authorized_keys ~guest/.ssh/authorized_keys"
+    )
+    try:
+        run = playbook("site.yml", {"ansible_user": "guest"})
+    finally:
+        # Its login session may still be on its way out.
+        host.run("loginctl terminate-user guest; userdel --force --remove guest")
+    assert run.rc != 0
+    assert "sudo password" in run.failures, run.output
+    assert run.changed == 0
+    assert service.state() == before
+
+
 def test_configuration_that_cannot_run_is_rolled_back(site, service, api):
     before, starts = service.state(), service.starts()
     process = service.main_pid
