@@ -24,8 +24,9 @@ ARGS ?=
 
 # The collections that galaxy.yml depends on, from the package index: no other server than that one is needed.
 COLLECTIONS := ansible==12.3.0
+UNPACKED := community/crypto community/mysql community/postgresql openstack/cloud
 UNPACK := import sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1]); wheel.extractall(".ansible/collections", [name for name in \
-  wheel.namelist() if name.startswith(tuple(f"ansible_collections/{used}/" for used in ("community/crypto", "community/mysql", "community/postgresql")))])
+  wheel.namelist() if name.startswith(tuple(f"ansible_collections/{each}/" for each in sys.argv[2:]))])
 
 LAB := molecule/shared/lab.sh
 LAB_INVENTORY := .lab/deploy/inventory.yml
@@ -154,5 +155,5 @@ clean: ## take every lab away, and remove caches and the tool environment
 	@ln -sfn ../../../.. .ansible/collections/ansible_collections/glanceops/image_service
 	@.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .ansible/download $(COLLECTIONS) || { \
 	  echo "pip should fetch $(COLLECTIONS), found the words above: look at this machine's network and at pip's configuration." >&2; exit 1; }
-	@.venv/bin/python -c '$(UNPACK)' .ansible/download/*.whl && rm -r .ansible/download
+	@.venv/bin/python -c '$(UNPACK)' .ansible/download/*.whl $(UNPACKED) && rm -r .ansible/download
 	@touch $@

@@ -17,10 +17,31 @@ REFUSALS = {
     ),
     "no password": ({"glance_keystone_password": ""}, ["glance_keystone_password should be set"]),
     "password that no file can hold": ({"glance_keystone_password": "a\\$b"}, ["backslash before a dollar sign"]),
-    "wrong password": ({"glance_keystone_password": "wrong"}, ["Keystone at http://", "give glance a token", "401"]),
+    "only another password": (
+        {"glance_keystone_password": "wrong"},
+        [
+            "glance_keystone_password should be",
+            "401",
+            "another glance_keystone_user",
+            "name glance in glance_identity_re",
+        ],
+    ),
+    "wrong password of the administrator": (
+        {"glance_keystone_user": "glance9", "glance_identity_admin": {"user": "admin", "password": "hidden"}},
+        ["Keystone at http://", "the user of glance_identity_admin", "401"],
+    ),
+    "retired and in use": ({"glance_identity_retired_users": ["glance"]}, ["glance_identity_retired_users", "glance"]),
+    "no such domain": (
+        {"glance_keystone_user_domain": "Nowhere"},
+        ["glance_keystone_user_domain should be the name of a domain", "Nowhere"],
+    ),
     "no Keystone there": ({"glance_keystone_url": "http://127.0.0.1:9"}, ["Keystone at http://127.0.0.1:9", "refused"]),
     "misspelt option": ({"glance_config": {"keystone_authtoken": {"usrname": "x"}}}, ["of [keystone_auth", "usrname"]),
-    "no such region": ({"glance_keystone_region": "Nowhere"}, ["internal endpoint", "Nowhere"]),
+    "no such region": ({"glance_keystone_region": "Nowhere"}, ["glance_identity_region should be", "Nowhere"]),
+    "Keystone is in another region": (
+        {"glance_keystone_region": "Nowhere", "glance_identity_region": "RegionOne"},
+        ["internal endpoint", "Nowhere"],
+    ),
 }
 
 
@@ -88,11 +109,15 @@ def test_status_says_that_keystone_does_not_answer(playbook, site, service):
     before = service.state()
     keystone.check_output("systemctl stop keystone")
     try:
-        # What changes nothing asks nobody.
-        assert (site().rc, site().changed) == (0, 0)
+        # What changes nothing asks nobody, but where the service is registered.
+        rest = site(None, "--limit", "api1")
+        assert (rest.rc, rest.changed) == (0, 0), rest.output
+        refused = site()
         run = playbook("status.yml")
     finally:
         keystone.check_output("systemctl start keystone")
+    assert (refused.rc != 0, refused.changed) == (True, 0), refused.output
+    assert re.search(r"Keystone at \S+ should give glance a token, found: .*refused", refused.failures), refused.output
     assert run.rc != 0
     assert re.search(r"Keystone should give glance-api on api1 a token, found: .*refused", run.failures), run.output
     assert re.search(r'"api1 .* active .* 200 OK ', run.output), run.output

@@ -50,6 +50,8 @@ def mistakes():
     yield "glance_mounts", {"glance_mounts": [{"path": "/srv/images"}]}
     yield "glance_basic_users", {"glance_basic_users": [{"name": "a", "password": "secret"}]}
     yield "glance_basic_users", {"glance_basic_users": [{"name": "a", "project": "p", "pasword": "secret"}]}
+    for wrong in ({"pasword": "secret"}, {"password": ["secret"]}, {"user": None}):
+        yield "glance_identity_admin", {"glance_identity_admin": {"user": "admin", "password": "secret", **wrong}}
     for wrong in ({"roles": "admin"}, {"roles": None}, {"project": None}, {"name": ["a"]}):
         yield "glance_basic_users", {"glance_basic_users": [{**USER, **wrong}]}
 
@@ -198,6 +200,10 @@ INVENTORIES = {
         {"all": {"children": {name: {"hosts": {"a": {}, "b": {}}} for name in ("glance_api", "glance_database")}}},
         "The group glance_database should have one host, found a, b",
     ),
+    "two that register": (
+        {"all": {"children": {name: {"hosts": {"a": {}, "b": {}}} for name in ("glance_api", "glance_identity")}}},
+        "The group glance_identity should have one host, found a, b",
+    ),
     "nobody scrubs": (
         {"all": {"vars": {"glance_delayed_delete": True}, "children": {"glance_api": {"hosts": {"a": {}}}}}},
         "The group glance_scrubber should have a host while glance_delayed_delete is true",
@@ -236,6 +242,11 @@ KEYSTONE = {
     "glance_auth": "keystone",
     "glance_keystone_url": "http://127.0.0.1:5000",
     "glance_keystone_password": "hidden",
+}
+IDENTITY = {
+    **KEYSTONE,
+    "glance_identity_admin": {"user": "admin", "password": "hidden"},
+    "glance_identity_public_url": "http://127.0.0.1:9292",
 }
 MARIADB = {"glance_database_engine": "mariadb", "glance_database_password": "hidden"}
 # What contradicts itself or is out of range, by the group of the host that finds it, with words of the sentence.
@@ -345,6 +356,37 @@ CONTRADICTIONS = {
         ({**MARIADB, "glance_database_clients": "192.0.2.0/24"}, "should be an address and a netmask"),
         ({**MARIADB, "glance_database_max_connections": 9}, "glance_database_max_connections should be 10 or more"),
         ({**MARIADB, "glance_database_admin": {"host": "192.0.2.9"}}, "glance_database_admin should be empty"),
+    ],
+    "glance_identity": [
+        ({**IDENTITY, "glance_auth": "none"}, "glance_auth should be keystone on a host that registers"),
+        ({**IDENTITY, "glance_keystone_url": ""}, "glance_keystone_url should be the URL of Keystone"),
+        ({**IDENTITY, "glance_keystone_user": ""}, "glance_keystone_user should be the name of a user, found none"),
+        ({**IDENTITY, "glance_identity_admin": {}}, "glance_identity_admin should have the user and the password"),
+        ({**IDENTITY, "glance_identity_admin": {"user": "admin"}}, "found user; keep the password in a vault"),
+        ({**IDENTITY, "glance_identity_public_url": ""}, "glance_identity_public_url should be the URL at which users"),
+        (
+            {**IDENTITY, "glance_identity_public_url": "http://me:hidden@h:9292"},
+            "glance_identity_public_url should be the URL at which users",
+        ),
+        (
+            {**IDENTITY, "glance_identity_internal_url": "h:9292"},
+            "glance_identity_internal_url and glance_identity_admin_url should be URLs of the image API, found h:9292",
+        ),
+        (
+            {**IDENTITY, "glance_identity_admin_url": "http://h/$(project_id)s"},
+            "glance_identity_internal_url and glance_identity_admin_url should be URLs",
+        ),
+        ({**IDENTITY, "glance_identity_internal_url": ""}, "glance_identity_internal_url should be the URL"),
+        ({**IDENTITY, "glance_identity_region": ""}, "glance_identity_region should be a region of Keystone"),
+        (
+            {**IDENTITY, "glance_identity_retired_users": ["old", "glance"]},
+            "glance_identity_retired_users should be users that Glance does not log in as any more, found glance",
+        ),
+        (
+            {**IDENTITY, "glance_keystone_user": "glance2", "glance_identity_retired_users": ["admin"]},
+            "found admin, the administrator of glance_identity_admin",
+        ),
+        ({**IDENTITY, "glance_identity_retired_users": [" "]}, "should be names of users, found an empty one"),
     ],
 }
 
