@@ -16,7 +16,7 @@ INVENTORY ?=
 JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
 SCENARIOS := default basic keystone
-LONG_SCENARIOS := scrubber releases tls legacy cluster mounts
+LONG_SCENARIOS := identity scrubber releases tls legacy cluster mounts
 # Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
 HOSTS ?=
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.

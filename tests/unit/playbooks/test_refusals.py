@@ -324,6 +324,7 @@ CONTRADICTIONS = {
         ({"glance_release": "2025.2"}, "glance_auth should be none or keystone for Glance 2025.2, found basic"),
         ({**KEYSTONE, "glance_keystone_url": ""}, "glance_keystone_url should be the URL of Keystone"),
         ({**KEYSTONE, "glance_keystone_url": "keystone:5000"}, "found keystone:5000"),
+        ({**KEYSTONE, "glance_keystone_url": "http://me:hidden@127.0.0.1"}, "found http://********@127.0.0.1"),
         ({**KEYSTONE, "glance_keystone_password": ""}, "glance_keystone_password should be set"),
         ({**KEYSTONE, "glance_keystone_password": "hid\\$den"}, "no backslash before a dollar sign"),
         ({**MARIADB, "glance_database_password": ""}, "glance_database_password should be set"),
