@@ -12,15 +12,26 @@ import datetime
 import ipaddress
 from collections.abc import Iterator
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
+from ansible.errors import AnsibleFilterError
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import serialization
+except ImportError:  # ansible-core asks for it, but a distribution may package the two apart
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
 
 CERTIFICATE, KEY, AUTHORITIES = "glance_tls_certificate", "glance_tls_key", "glance_tls_ca"
 
 
 def load(text: str) -> list[x509.Certificate]:
     """Return the certificates of *text*; ValueError when it holds none or holds one that can't be read."""
+    if not HAS_CRYPTOGRAPHY:
+        raise AnsibleFilterError(
+            "The Python that runs Ansible should have the package cryptography, found none: install it."
+        )
     return x509.load_pem_x509_certificates(text.encode())
 
 
