@@ -4,6 +4,7 @@ Many mistakes share a run, each made by a host of its own. Only the checks of si
 others that are not there.
 """
 
+import ipaddress
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import sys
 
 import pytest
 import yaml
+from parties import Party
 
 PROJECT = pathlib.Path(__file__).parents[3]
 # Facts are those of this machine.
@@ -225,17 +227,7 @@ def test_wrong_variable_takes_no_longer_than_a_wrong_group(tmp_path, no_lookups)
     assert Refusal(tmp_path, inventory).seconds < 5
 
 
-def self_signed(name):
-    """Return the variables with a new key and a certificate of its own, for the address *name*."""
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -keyout - -subj /CN=x"
-    made = subprocess.run(
-        [*command.split(), "-addext", f"subjectAltName=IP:{name}"], capture_output=True, text=True, check=True
-    )
-    key, begin, certificate = made.stdout.partition("-----BEGIN CERTIFICATE-----")
-    return {"glance_tls_key": key, "glance_tls_certificate": begin + certificate}
-
-
-HERE, ELSEWHERE = self_signed("127.0.0.1"), self_signed("192.0.2.9")
+HERE, ELSEWHERE = (Party(name, names=[ipaddress.ip_address(name)]).variables for name in ("127.0.0.1", "192.0.2.9"))
 FILE_STORE = {"driver": "file", "options": {"filesystem_store_datadir": "/srv/images"}}
 MOUNT = {"path": "/srv/images", "src": "nfs1:/x", "fstype": "nfs4"}
 KEYSTONE = {
