@@ -46,13 +46,15 @@ def user_at_work(api_of: Any) -> Any:
 
     @contextlib.contextmanager
     def run() -> Iterator[dict[str, Any]]:
-        api, over = api_of("balancer1"), threading.Event()
+        over = threading.Event()
         seen: dict[str, Any] = {"images": 0, "failures": []}
 
         def work() -> None:
             while not over.wait(0.1):
                 content = os.urandom(64 << 10)
                 try:
+                    # A new token each time, which no API host has seen before.
+                    api = api_of("balancer1")
                     image = api.create()
                     assert api.upload(image, [content], len(content)).status == 204
                     assert api.show(image)["os_hash_value"] == hashlib.sha512(content).hexdigest()

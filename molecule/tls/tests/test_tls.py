@@ -203,6 +203,26 @@ def test_a_renewed_certificate_is_shown_and_nobody_notices(hosts, addresses, api
     assert [secret for secret in secrets if secret in made.output + run.output + journals] == []
 
 
+def test_another_user_of_glance_in_keystone_is_noticed_by_nobody(playbook, user_at_work, hosts):
+    before = {name: starts(hosts[name]) for name in API_HOSTS}
+    rotation = {
+        "glance_keystone_user": "glance2",
+        "glance_keystone_password": "secret-of-glance2",
+        "glance_identity_retired_users": ["glance"],
+    }
+    try:
+        with user_at_work() as seen:
+            run = playbook("site.yml", rotation)
+    finally:
+        back = playbook("site.yml", {"glance_identity_retired_users": ["glance2"]})
+    assert (run.rc, back.rc) == (0, 0), run.output + back.output
+    assert "glance: removed from Keystone" in run.output
+    assert "glance2: removed from Keystone" in back.output
+    assert {name: starts(hosts[name]) > number for name, number in before.items()} == dict.fromkeys(API_HOSTS, True)
+    assert seen["failures"] == []
+    assert seen["images"] > 10
+
+
 def test_keys_are_read_by_nobody_else(hosts):
     wanted = {
         "balancer1": ("/etc/haproxy/tls.pem", "root", "root", 0o600),
