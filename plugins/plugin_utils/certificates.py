@@ -108,7 +108,8 @@ def _certificate_faults(certificate: x509.Certificate, name: str, now: datetime.
         yield f"{CERTIFICATE} should be valid today, found one from {begin:%Y-%m-%d} to {end:%Y-%m-%d}"
     if name and not names(name, certificate):
         found = ", ".join(names_of(certificate)) or "no name at all"
-        yield f"{CERTIFICATE} should name {name}, by which others reach it, found {found}; see glance_api_tls_name"
+        wanted = f"{name}, by which others reach this host"
+        yield f"{CERTIFICATE} should name {wanted}, found {found}; see glance_api_tls_name"
 
 
 def faults(certificate: str, key: str, authorities: str = "", name: str = "") -> list[str]:
