@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the status of an image means: reached, still on the way, or out of reach.
 
-Nothing here talks to a network: answers, clock and pauses are handed in by the caller.
+Nothing here talks to a network: looks, clock and pauses are handed in by the caller.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from __future__ import annotations
 import time
 import typing as t
 from collections import Counter
+from dataclasses import dataclass, field
+
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError, patient
+from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     "queued": frozenset({"saving", "uploading", "importing", "active", "deleted"}),
@@ -32,8 +36,27 @@ ABSENT = "absent"
 STATUSES = ("queued", "saving", "uploading", "importing", "active", "deactivated", ABSENT)
 """Everything that a look through the v2 API can find."""
 
-PLAIN_FACTS = ["id", "name", "status", "size", "checksum", "os_hash_algo", "os_hash_value", "disk_format", "visibility"]
+VISIBILITIES = ["public", "community", "shared", "private"]
+
+PLAIN_FACTS = [
+    *(
+        "id",
+        "name",
+        "status",
+        "size",
+        "checksum",
+        "os_hash_algo",
+        "os_hash_value",
+        "disk_format",
+        "visibility",
+        "owner",
+    ),
+    *("created_at", "updated_at"),
+]
 """What is returned of an image just as the API gives it."""
+
+FIXED_FACTS = ("size", "checksum", "os_hash_value")
+"""What no image changes any more once it has data."""
 
 REACHED, WAITING, IMPOSSIBLE = "reached", "waiting", "impossible"
 
@@ -45,32 +68,6 @@ EXPLAINED = 5
 Image = dict[str, t.Any]
 Step = tuple[str, bool]
 """What one look found of an image: its status, and whether an import task held it."""
-
-
-class GlanceError(Exception):
-    """A request that did not bring the answer asked for.
-
-    reason: "unreachable", "unauthorised" or "unhealthy" (see reason_of); status: the HTTP status, -1 without an answer;
-    text: what the server wrote, as one line, never with a secret in it.
-    """
-
-    def __init__(self, message: str, status: int, text: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.text = text
-        self.reason = reason_of(status)
-
-    @property
-    def transient(self) -> bool:
-        """Whether the same request may well succeed in a moment, as during a restart."""
-        return self.status in (-1, 429, 502, 503, 504)
-
-
-def reason_of(status: int) -> str:
-    """Class of a failed request by its HTTP status (-1: no answer at all)."""
-    if status == -1:
-        return "unreachable"
-    return "unauthorised" if status in (401, 403) else "unhealthy"
 
 
 def reachable(status: str) -> frozenset[str]:
@@ -89,6 +86,26 @@ def reachable(status: str) -> frozenset[str]:
     return frozenset(ABSENT if one in HIDDEN else one for one in seen)
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What is waited for: a status, and of an image that is there the stores that hold its data and further facts.
+
+    statuses: one or more of STATUSES; stores: all of which must hold the data; expected: facts by name; least: how many
+    images are enough, None for all of them.
+    """
+
+    statuses: frozenset[str] = frozenset()
+    stores: tuple[str, ...] = ()
+    expected: dict[str, t.Any] = field(default_factory=dict)
+    least: int | None = None
+
+    def __str__(self) -> str:
+        """Return it as a message says it, such as "active in the stores fast and slow"."""
+        place = f" in the store{'s' * (len(self.stores) > 1)} {' and '.join(self.stores)}" if self.stores else ""
+        facts = "".join(f" with {name} {value}" for name, value in self.expected.items())
+        return f"{' or '.join(sorted(self.statuses))}{place}{facts}"
+
+
 def summary(raw: dict[str, t.Any]) -> Image:
     """Returned facts of one image, from its JSON in the v2 API.
 
@@ -97,6 +114,7 @@ def summary(raw: dict[str, t.Any]) -> Image:
     """
     return {key: raw.get(key) for key in PLAIN_FACTS} | {
         "os_hidden": bool(raw.get("os_hidden")),
+        "tags": raw.get("tags") or [],
         "stores": _stores(raw.get("stores")),
         "importing_to_stores": _stores(raw.get("os_glance_importing_to_stores")),
         "failed_import_stores": _stores(raw.get("os_glance_failed_import")),
@@ -131,15 +149,15 @@ def observe(ids: list[str] | None, names: list[str] | None, raws: t.Iterable[dic
     return list(found.values())
 
 
-def judge(wanted: t.Collection[str], trail: t.Sequence[Step], image: Image) -> tuple[str, str]:
+def judge(wish: Wish, trail: t.Sequence[Step], image: Image) -> tuple[str, str]:
     """Verdict on one image: (REACHED | WAITING | IMPOSSIBLE, why it is impossible or "").
 
-    wanted: one or more of STATUSES; trail: what former looks found, oldest first (for a name that no image bears: what
-    they found of its bearers); image: as summary gives it.
+    trail: what former looks found, oldest first (for a name that no image bears: what they found of its bearers);
+    image: as summary gives it.
     """
     status = image["status"]
-    if status in wanted:
-        return REACHED, ""
+    if status in wish.statuses:
+        return (REACHED, "") if status == ABSENT else _judge_facts(wish, trail, image)
     if status == ABSENT:
         if image["id"] is None and not trail:
             return WAITING, ""
@@ -147,12 +165,29 @@ def judge(wanted: t.Collection[str], trail: t.Sequence[Step], image: Image) -> t
             f"{'was there, and is gone' if trail else 'is not there'}"
             " (the API never shows deleted, pending_delete and killed images, nor those the caller may not read)"
         )
-    if not reachable(status).intersection(wanted):
-        return IMPOSSIBLE, f"is {status}, and no image comes from there to {' or '.join(sorted(wanted))}"
-    if {"queued", ABSENT}.intersection(wanted):
+    if not reachable(status).intersection(wish.statuses):
+        return IMPOSSIBLE, f"is {status}, and no image comes from there to {' or '.join(sorted(wish.statuses))}"
+    if {"queued", ABSENT}.intersection(wish.statuses):
         return WAITING, ""
     why = _failed_work(trail, image)
     return (IMPOSSIBLE, why) if why else (WAITING, "")
+
+
+def _judge_facts(wish: Wish, trail: t.Sequence[Step], image: Image) -> tuple[str, str]:
+    """Verdict on an image whose status is the wanted one."""
+    unlike = [name for name, value in wish.expected.items() if image[name] != value]
+    if image["status"] in ("active", "deactivated"):
+        for name in unlike:
+            if name in FIXED_FACTS:
+                return IMPOSSIBLE, f"has {name} {image[name]}, and data never changes"
+    missing = [store for store in wish.stores if store not in image["stores"]]
+    if missing and not image["import_task"]:
+        failed = [store for store in missing if store in image["failed_import_stores"]]
+        if failed:
+            return IMPOSSIBLE, f"is {image['status']}, and its import into {' and '.join(failed)} failed"
+        if any(held for _status, held in trail) and not image["importing_to_stores"]:
+            return IMPOSSIBLE, f"is {image['status']}, and its import has ended without {' and '.join(missing)}"
+    return (WAITING, "") if unlike or missing else (REACHED, "")
 
 
 def _failed_work(trail: t.Sequence[Step], image: Image) -> str:
@@ -173,14 +208,51 @@ def _failed_work(trail: t.Sequence[Step], image: Image) -> str:
     return ""
 
 
+def wish_of(params: dict[str, t.Any]) -> Wish:
+    """What the options wait_for, stores, expected and how_many, in which nothing is wrong, ask for."""
+    how_many = params["how_many"]
+    return Wish(
+        frozenset(params["wait_for"] or []),
+        tuple(params["stores"] or []),
+        {
+            # Glance writes hashes in lower case.
+            name: value.lower() if isinstance(value, str) else value
+            for name, value in (params["expected"] or {}).items()
+            if value is not None
+        },
+        {"all": None, "any": 1}[how_many] if how_many in ("all", "any") else int(how_many),
+    )
+
+
 def complaint(params: dict[str, t.Any]) -> str:
     """What is wrong with the module's own options beyond their types, or ""."""
     for option in ("ids", "names"):
         if any(not value.strip() for value in params[option] or []):
             return f"{option} has an empty entry: expected an image's {option[:-1]} in each, or an empty list for none."
-    for option, least in (("timeout", 0), ("interval", 0.05), ("request_timeout", 1)):
-        if params[option] < least:
-            return f"{option} is {params[option]}: expected at least {least} seconds."
+    if params["counts_only"] and params["wait_for"]:
+        return "counts_only is true: expected no wait_for beside it, which has to know each image."
+    hidden = sorted(HIDDEN.intersection(params["wait_for"] or []))
+    if hidden:
+        return (
+            f"wait_for has {' and '.join(hidden)}: the API never shows an image that is deleted, pending_delete or "
+            "killed. Wait for absent, which is what all three look like."
+        )
+    strange = sorted(set(params["wait_for"] or []) - set(STATUSES))
+    if strange:
+        return f"wait_for has {' and '.join(strange)}: expected one or more of {', '.join(STATUSES)}."
+    number, ids = params["how_many"], params["ids"]
+    if number not in ("all", "any") and not (number.isdecimal() and int(number) > 0):
+        return f"how_many is '{number}': expected all, any, or a number from 1."
+    if number.isdecimal() and ids is not None and params["names"] is None and int(number) > len(set(ids)):
+        return f"how_many is {number}: expected at most {len(set(ids))}, as many as ids has."
+    return too_short(params, {"timeout": 0, "interval": 0.05, "grace": 0, "request_timeout": 1})
+
+
+def too_short(params: dict[str, t.Any], least: dict[str, float]) -> str:
+    """Which of these options is less than so many seconds, or ""."""
+    for option, seconds in least.items():
+        if params[option] < seconds:
+            return f"{option} is {params[option]}: expected at least {seconds} seconds."
     return ""
 
 
@@ -197,79 +269,102 @@ def listing(parts: t.Sequence[str]) -> str:
     return "; ".join(parts[:NAMED_IN_MESSAGE]) + (f"; and {rest} more" if rest > 0 else "")
 
 
+def tally(raws: t.Iterable[dict[str, t.Any]]) -> dict[str, int]:
+    """How many of the images have each status; they are not kept."""
+    return dict(Counter(str(raw["status"]) for raw in raws))
+
+
 def watch(
-    look: t.Callable[[], list[dict[str, t.Any]]],
+    look: t.Callable[[], t.Iterable[dict[str, t.Any]]],
     explain: t.Callable[[str], str],
     params: dict[str, t.Any],
     wait: bool = True,
+    trails: dict[str, list[Step]] | None = None,
     clock: t.Callable[[], float] = time.monotonic,
     sleep: t.Callable[[float], None] = time.sleep,
 ) -> dict[str, t.Any]:
-    """Look at the images until each has a wanted status, one cannot get there any more, or the time is over.
+    """Look at the images until they are as wished for, cannot get there any more, or the time is over.
 
     look: the images asked for, as JSON objects of the v2 API, or GlanceError; explain: Glance's own words on why the
-    import of an image failed, or ""; params: ids, names, wait_for, timeout and interval (seconds) of the module;
-    wait: False ends after the first look, whatever it finds.
+    import of an image failed, or ""; params: ids, names, timeout, interval and grace (seconds), and what wish_of reads;
+    wait: False ends after the first look, whatever it finds; trails: what is known of images from before, by id.
     Returns images, counts, elapsed (seconds), changed, and on failure also failed, reason and msg.
-    The last look is taken when the time is over, so a look never begins later than that. The first look must succeed;
-    later ones may fail for as long as the time lasts, when the failure is of the kind that passes.
+    The last look is taken when the time is over, so a look never begins later than that. A look that fails in a way
+    that passes is taken again for grace seconds, if something is waited for.
     """
     began, pause = clock(), params["interval"]
-    wanted = frozenset(params["wait_for"] or [])
-    trails: dict[str, list[Step]] = {}
+    wish = wish_of(params)
+    trails = {} if trails is None else trails
     images: list[Image] = []
-    answered = False
 
     def result(**more: t.Any) -> dict[str, t.Any]:
-        counts = dict(Counter(image["status"] for image in images))
-        return {"changed": False, "images": images, "counts": counts, "elapsed": round(clock() - began, 3), **more}
+        return {
+            "changed": False,
+            "images": images,
+            "counts": tally(images),
+            "elapsed": round(clock() - began, 3),
+            **more,
+        }
 
     def failure(reason: str, msg: str) -> dict[str, t.Any]:
         return result(failed=True, reason=reason, msg=msg)
 
     while True:
-        error: GlanceError | None = None
+        left = began + params["timeout"] - clock()
+        grace = min(params["grace"], max(left, 0)) if wish.statuses and wait else 0
         try:
-            images = observe(params["ids"], params["names"], look())
-        except GlanceError as caught:
-            if not (answered and caught.transient):
-                return failure(caught.reason, str(caught))
-            error = caught
-        else:
-            answered = True
-            if not wanted:
-                return result()
-            if not wait:
-                return result(skipped_wait=True)
-            verdicts = [_recorded(wanted, trails, image) for image in images]
-            if all(verdict == REACHED for verdict in verdicts):
-                return result()
-            if IMPOSSIBLE in verdicts:
-                return failure("impossible", _impossible_message(wanted, images, explain))
+            found = patient(lambda: list(look()), grace, clock, sleep)
+        except GlanceError as error:
+            late = f" {_late_message(wish, images, params['timeout'])}" if images else ""
+            return failure(error.reason, f"{error}{late}")
+        images = observe(params["ids"], params["names"], found)
+        if not wish.statuses:
+            return result()
+        if not wait:
+            return result(skipped_wait=True)
+        verdicts = [_recorded(wish, trails, image) for image in images]
+        outcome = overall(wish, verdicts, closed=params["ids"] is not None or params["names"] is not None)
+        if outcome == REACHED:
+            return result()
+        if outcome == IMPOSSIBLE:
+            return failure("impossible", _impossible_message(wish, images, explain))
         left = began + params["timeout"] - clock()
         if left <= 0:
-            late = _late_message(wanted, images, params["timeout"], explain if error is None else None)
-            return failure(error.reason, f"{error} {late}") if error else failure("timeout", late)
+            return failure("timeout", _late_message(wish, images, params["timeout"], explain))
         sleep(min(pause, left))
         pause = min(pause * BACKOFF, max(MAX_PAUSE, params["interval"]))
 
 
-def _recorded(wanted: frozenset[str], trails: dict[str, list[Step]], image: Image) -> str:
+def overall(wish: Wish, verdicts: t.Sequence[str], closed: bool) -> str:
+    """Verdict on all images; closed: whether they are named one by one, so that no images are an answer too."""
+    reached, lost = verdicts.count(REACHED), verdicts.count(IMPOSSIBLE)
+    if wish.least is None:
+        enough = reached == len(verdicts) and (reached or closed or ABSENT in wish.statuses)
+        return REACHED if enough else IMPOSSIBLE if lost else WAITING
+    if reached >= wish.least:
+        return REACHED
+    return IMPOSSIBLE if lost and len(verdicts) - lost < wish.least else WAITING
+
+
+def _recorded(wish: Wish, trails: dict[str, list[Step]], image: Image) -> str:
     """Judge an image by its trail, write the reason into it, and note what this look found."""
     by_name = f"name {image['name']}"
     key = by_name if image["id"] is None else str(image["id"]).lower()
-    verdict, image["problem"] = judge(wanted, trails.get(key, []), image)
-    for trail in (key, by_name):
-        if image["status"] != ABSENT:
-            trails.setdefault(trail, []).append((image["status"], bool(image["import_task"])))
+    verdict, image["problem"] = judge(wish, trails.get(key, []), image)
+    step = (image["status"], bool(image["import_task"]))
+    for trail in (trails.setdefault(name, []) for name in (key, by_name) if image["status"] != ABSENT):
+        # A wait of days must not grow: what stays the same is noted once.
+        if trail[-1:] != [step]:
+            trail.append(step)
     return verdict
 
 
-def _impossible_message(wanted: frozenset[str], images: list[Image], explain: t.Callable[[str], str]) -> str:
+def _impossible_message(wish: Wish, images: list[Image], explain: t.Callable[[str], str]) -> str:
     lost = [image for image in images if image["problem"]]
-    _add_glances_words([image for image in lost if image["status"] in ("queued", "importing")], explain)
+    _add_glances_words(lost, explain)
+    least = "" if wish.least is None else f" for {wish.least}"
     return (
-        f"Expected {' or '.join(sorted(wanted))}, but {len(lost)} of {len(images)} images can no longer get there: "
+        f"Expected {wish}{least}, but {len(lost)} of {count_of(len(images), 'image')} can no longer get there: "
         f"{listing([f'{label(image)} {image_problem(image)}' for image in lost])}. "
         "Correct the cause, then upload, import or create what is missing again, or wait for another status."
     )
@@ -281,22 +376,36 @@ def image_problem(image: Image) -> str:
 
 
 def _late_message(
-    wanted: frozenset[str], images: list[Image], timeout: float, explain: t.Callable[[str], str] | None
+    wish: Wish, images: list[Image], timeout: float, explain: t.Callable[[str], str] | None = None
 ) -> str:
-    late = [image for image in images if image["status"] not in wanted]
+    late = [image for image in images if judge(wish, [], image)[0] != REACHED]
     if explain:
         for image in late:
-            image["problem"] = f"is still {image['status']}"
+            image["problem"] = f"is still {_progress(wish, image)}"
         _add_glances_words([image for image in late if image["status"] in ("queued", "importing")], explain, quiet=True)
+    least = "" if wish.least is None else f" for {wish.least}"
+    parts = listing([f"{label(image)} {image_problem(image)}" for image in late]) or "no image is found"
     return (
-        f"Expected {' or '.join(sorted(wanted))} within {timeout} s, but {len(late)} of {len(images)} images are not "
-        f"there yet: {listing([f'{label(image)} {image_problem(image)}' for image in late])}. "
+        f"Expected {wish}{least} within {timeout} s, but {len(late)} of {count_of(len(images), 'image')} are not "
+        f"there yet: {parts}. "
         "Look whether their upload or import is still running, and give it more time with timeout."
     )
 
 
+def _progress(wish: Wish, image: Image) -> str:
+    """The status of an image, and which stores and facts it lacks although it has a wanted status."""
+    if image["status"] not in wish.statuses:
+        return str(image["status"])
+    stores = [store for store in wish.stores if store not in image["stores"]]
+    facts = [f"{name} {image[name]}" for name, value in wish.expected.items() if image[name] != value]
+    lacks = [f"without {' and '.join(stores)}"] if stores else []
+    return " ".join([str(image["status"]), *lacks, *(["with " + ", ".join(facts)] if facts else [])])
+
+
 def _add_glances_words(images: list[Image], explain: t.Callable[[str], str], quiet: bool = False) -> None:
-    for image in images[:EXPLAINED]:
+    """Add what Glance noted of a failed import to the problem of those whose import it may be about."""
+    spoken = [image for image in images if image["status"] in ("queued", "importing") or image["failed_import_stores"]]
+    for image in spoken[:EXPLAINED]:
         try:
             words = explain(image["id"])
         except GlanceError as error:

@@ -13,11 +13,11 @@ version_added: "0.1.0"
 author:
   - glanceops contributors (@glanceops)
 description:
-  - Reads images by id or name, or all of them, from the v2 REST API of the Image service (Glance), and returns their
-    status and what else an operator asks about them. It never reads image data, never changes anything, and needs no
-    SDK.
-  - With O(wait_for) it waits until every image has one of these statuses. It fails at once, with Glance's own reason
-    where there is one, when an image can no longer get there.
+  - Reads images from the v2 REST API of the Image service (Glance), by id, by name, by what else is known of them, or
+    all of them, and returns their status and what else an operator asks about them. It never reads image data, never
+    changes anything, and needs no SDK.
+  - With O(wait_for) it waits until every image has one of these statuses, or as many as O(how_many) says. It fails at
+    once, with Glance's own reason where there is one, when that can no longer come.
   - Up to a thousand images take one request, if the service accepts a URL that long. If it does not, the module finds
     out and splits the question into as few requests as the service accepts. With uWSGI and the largest buffer it has,
     one request holds about 800 ids.
@@ -55,11 +55,44 @@ options:
         goes on waiting for such an image to appear, but fails when the last image of the name disappears.
     type: list
     elements: str
+  name_pattern:
+    description:
+      - Shell pattern that the whole name must match, such as V(debian-*), of which the case counts.
+      - Glance knows no patterns, so all images that the other options let pass are listed, a thousand at a time.
+    type: str
+    version_added: "0.3.0"
+  tags:
+    description: Tags that an image must have, all of them.
+    type: list
+    elements: str
+    version_added: "0.3.0"
+  owner:
+    description: Id of the project that must own an image.
+    type: str
+    version_added: "0.3.0"
+  visibility:
+    description: Visibility that an image must have.
+    type: str
+    choices: [public, community, shared, private]
+    version_added: "0.3.0"
+  hidden:
+    description: Whether only hidden images are meant (V(true)), or only others (V(false)). Without it, both.
+    type: bool
+    version_added: "0.3.0"
+  counts_only:
+    description:
+      - Return RV(counts) alone and no RV(images). However many images there are, no more than a thousand of them are in
+        memory at a time. Not together with O(wait_for).
+    type: bool
+    default: false
+    version_added: "0.3.0"
   wait_for:
     description:
-      - Statuses to wait for. Each image must have one of them at the same look. Without it, the module only reports.
+      - Statuses to wait for, of V(queued), V(saving), V(uploading), V(importing), V(active), V(deactivated) and
+        V(absent). Each image must have one of them at the same look. Without it, the module only reports.
       - V(absent) means that the API does not show the image. It never shows images that are deleted, pending_delete or
-        killed, and does not tell these apart from one that never was or that the caller may not read.
+        killed, and does not tell these apart from one that never was or that the caller may not read. These three are
+        therefore refused.
       - Waiting ends in failure at once for an image that is absent (by O(ids), or after it was seen) when V(absent)
         is not waited for; for one whose status can never change to one of these, such as an V(active) one when
         V(queued) is waited for; and, unless V(queued) or V(absent) is waited for, for one whose import has failed, or
@@ -68,9 +101,46 @@ options:
         V(importing) to V(queued), or by the task that ends while the status stays V(importing). A store that failed
         does not count while the task still runs, nor once the image is V(active). A Glance before 21.0.0 does not
         show the task, so there a store that failed counts at once.
+      - With neither O(ids) nor O(names), those images count that O(name_pattern), O(tags), O(owner), O(visibility) and
+        O(hidden) let pass at that look, and the module goes on waiting while there is none, unless V(absent) is waited
+        for.
     type: list
     elements: str
-    choices: [queued, saving, uploading, importing, active, deactivated, absent]
+  how_many:
+    description:
+      - How many of the images must get there, V(all), V(any), or a number from V(1). With V(any) or a number, an
+        image that can no longer get there matters only when too few others are left.
+    type: str
+    default: all
+    version_added: "0.3.0"
+  stores:
+    description:
+      - Stores that must hold the data of an image besides, all of them. Needs O(wait_for).
+      - Waiting ends in failure at once when Glance notes that the import into one of them failed, or when the import
+        has ended without it.
+    type: list
+    elements: str
+    version_added: "0.3.0"
+  expected:
+    description:
+      - What an image must have besides. Needs O(wait_for).
+      - Data never changes, so an V(active) or V(deactivated) image with another size or hash ends in failure at once.
+    type: dict
+    version_added: "0.3.0"
+    suboptions:
+      size:
+        description: Size of the data in bytes.
+        type: int
+      checksum:
+        description: MD5 of the data, in hexadecimal.
+        type: str
+      os_hash_value:
+        description: Hash of the data, in hexadecimal, by the algorithm that Glance uses, which is SHA-512 by default.
+        type: str
+      visibility:
+        description: Who sees the image.
+        type: str
+        choices: [public, community, shared, private]
   timeout:
     description:
       - Seconds to wait in total. The last look is taken when they are over, so V(0) is a single look.
@@ -82,12 +152,20 @@ options:
         value, whichever is greater.
     type: float
     default: 1.0
+  grace:
+    description:
+      - Seconds for which a service that cannot be reached, or answers 429, 502, 503 or 504, is put up with each time,
+        while O(wait_for) is waited for. V(0) fails at the first such answer. The pause that the service asks for with
+        C(Retry-After) is kept.
+    type: int
+    default: 60
+    version_added: "0.3.0"
 notes:
-  - The first request must succeed. While it waits, the module puts up with a service that cannot be reached or
-    answers 429, 502, 503 or 504, until O(timeout) is over.
   - Glance's own reason for a failed import is in the task of the image, which needs Glance 21.0.0 or newer and a
     caller who may read it. It is read for at most five images.
 seealso:
+  - module: glanceops.image_service.image_import
+  - module: glanceops.image_service.image_task
   - name: Image service API, image statuses
     description: What each status means.
     link: https://docs.openstack.org/glance/latest/user/statuses.html
@@ -126,7 +204,7 @@ images:
     - The images in the order in which they were asked for, without repetition. Without O(ids) and O(names), in the
       order in which Glance lists them.
     - On failure, as the last look that was answered found them.
-  returned: always
+  returned: unless O(counts_only)
   type: list
   elements: dict
   contains:
@@ -157,6 +235,19 @@ images:
     visibility:
       description: Who sees the image, V(public), V(community), V(shared) or V(private).
       type: str
+    owner:
+      description: Id of the project that owns the image. None without authentication.
+      type: str
+    created_at:
+      description: When the record was made, in UTC.
+      type: str
+    updated_at:
+      description: When the record was last changed, in UTC.
+      type: str
+    tags:
+      description: Tags of the image.
+      type: list
+      elements: str
     os_hidden:
       description: Whether the image is left out of ordinary listings.
       type: bool
@@ -188,6 +279,10 @@ images:
       os_hash_value: 6f1e2d
       disk_format: qcow2
       visibility: public
+      owner: 0f2c4b6d8e1a4c3f9b7d5e6a1c2b3d4e
+      created_at: "2026-11-26T05:00:00Z"
+      updated_at: "2026-11-26T05:00:09Z"
+      tags: [base]
       os_hidden: false
       stores: [files]
       importing_to_stores: []
@@ -195,14 +290,14 @@ images:
       import_task:
       problem: ""
 counts:
-  description: How many of RV(images) have each status.
+  description: How many of the images have each status.
   returned: always
   type: dict
   sample:
     active: 2
     queued: 1
 requests:
-  description: How many HTTP requests were made.
+  description: How many HTTP requests were made, those to Keystone included.
   returned: always
   type: int
   sample: 1
@@ -219,52 +314,84 @@ skipped_wait:
 reason:
   description:
     - Kind of failure. V(unreachable) is no answer, or one that breaks off; V(unauthorised) is 401 or 403;
-      V(unhealthy) is any other answer that was not expected; V(impossible) is an image that can no longer get to a
-      status of O(wait_for); V(timeout) is that O(timeout) is over.
+      V(unhealthy) is any other answer that was not expected; V(impossible) is that too few images can still get to
+      what is waited for; V(timeout) is that O(timeout) is over.
   returned: on failure, unless an option is wrong
   type: str
   sample: timeout
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_api import (
-    ImageApi,
-    argument_checks,
-    argument_spec,
+import time
+
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
+    GlanceError,
+    connect,
+    finish,
+    image_module,
 )
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import STATUSES, complaint, watch
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_api import ImageApi, Selection
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import (
+    VISIBILITIES,
+    complaint,
+    tally,
+    watch,
+)
+
+
+def count(api: ImageApi, meant: Selection) -> dict:
+    """Return the counts by status, and on failure also failed, reason and msg."""
+    began = time.monotonic()
+    result = {"changed": False, "counts": {}}
+    try:
+        result["counts"] = tally(api.find(meant))
+    except GlanceError as error:
+        result |= {"failed": True, "reason": error.reason, "msg": str(error)}
+    return {**result, "elapsed": round(time.monotonic() - began, 3)}
 
 
 def main() -> None:
     """Check the options, watch the images, and return what was found."""
-    module = AnsibleModule(
-        argument_spec={
-            **argument_spec(),
+    module = image_module(
+        {
             "ids": {"type": "list", "elements": "str"},
             "names": {"type": "list", "elements": "str"},
-            "wait_for": {"type": "list", "elements": "str", "choices": list(STATUSES)},
+            "name_pattern": {"type": "str"},
+            "tags": {"type": "list", "elements": "str"},
+            "owner": {"type": "str"},
+            "visibility": {"type": "str", "choices": VISIBILITIES},
+            "hidden": {"type": "bool"},
+            "counts_only": {"type": "bool", "default": False},
+            "wait_for": {"type": "list", "elements": "str"},
+            "how_many": {"type": "str", "default": "all"},
+            "stores": {"type": "list", "elements": "str"},
+            "expected": {
+                "type": "dict",
+                "options": {
+                    "size": {"type": "int"},
+                    "checksum": {"type": "str"},
+                    "os_hash_value": {"type": "str"},
+                    "visibility": {"type": "str", "choices": VISIBILITIES},
+                },
+            },
             "timeout": {"type": "int", "default": 300},
             "interval": {"type": "float", "default": 1.0},
+            "grace": {"type": "int", "default": 60},
         },
-        required_by={"client_key": ["client_cert"]},
-        **argument_checks(),
-        supports_check_mode=True,
+        mutually_exclusive=[("name_pattern", "ids"), ("name_pattern", "names")],
+        required_by={"stores": ["wait_for"], "expected": ["wait_for"]},
     )
-    wrong = complaint(module.params)
-    if wrong:
-        module.fail_json(msg=wrong)
-    try:
-        api = ImageApi(module)
-    except ValueError as error:
-        module.fail_json(msg=str(error))
-    result = watch(
-        lambda: api.find(module.params["ids"], module.params["names"]),
-        api.import_message,
-        module.params,
-        wait=not module.check_mode,
+    params = module.params
+    client = connect(module, complaint(params))
+    api = ImageApi(client)
+    meant = Selection(
+        **{name: params[name] for name in ("ids", "names", "name_pattern", "owner", "visibility", "hidden")},
+        tags=tuple(params["tags"] or ()),
     )
-    finish = module.fail_json if result.pop("failed", False) else module.exit_json
-    finish(**result, requests=api.requests)
+    if params["counts_only"]:
+        result = count(api, meant)
+    else:
+        result = watch(lambda: api.find(meant), api.import_message, params, wait=not module.check_mode)
+    finish(module, client, result)
 
 
 if __name__ == "__main__":

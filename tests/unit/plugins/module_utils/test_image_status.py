@@ -1,15 +1,15 @@
 import pytest
 from ansible_collections.glanceops.image_service.plugins.module_utils import image_status as s
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError
 
-ACTIVE = frozenset({"active"})
 
-
-def image(status="queued", image_id="i", name="n", failed="", importing="", task=None):
+def image(status="queued", image_id="i", name="n", failed="", importing="", task=None, **facts):
     return s.summary(
         {
             "id": image_id,
             "name": name,
             "status": status,
+            **facts,
             "os_glance_failed_import": failed,
             "os_glance_importing_to_stores": importing,
             "os_glance_import_task": task,
@@ -99,29 +99,86 @@ def test_reachable(status, expected):
     ],
 )
 def test_judge(wanted, before, now, verdict, why):
-    found, reason = s.judge(frozenset(wanted.split()), steps(before), image(**now))
+    found, reason = s.judge(s.Wish(frozenset(wanted.split())), steps(before), image(**now))
     assert found == verdict
     assert (why in reason) if why else (reason == "")
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "transient"),
+    ("wish", "before", "now", "verdict", "why"),
     [
-        (-1, "unreachable", True),
-        (401, "unauthorised", False),
-        (403, "unauthorised", False),
-        (200, "unhealthy", False),
-        (404, "unhealthy", False),
-        (429, "unhealthy", True),
-        (500, "unhealthy", False),
-        (502, "unhealthy", True),
-        (503, "unhealthy", True),
-        (504, "unhealthy", True),
+        ({"stores": ("a",)}, "", {"stores": "a,b"}, s.REACHED, ""),
+        ({"stores": ("a", "b")}, "", {"stores": "b,a"}, s.REACHED, ""),
+        # the copy has not begun, or is at work
+        ({"stores": ("a", "b")}, "", {"stores": "a"}, s.WAITING, ""),
+        ({"stores": ("b",)}, "", {"stores": "a", "importing": "b", "task": "t"}, s.WAITING, ""),
+        ({"stores": ("b",)}, "active+", {"stores": "a", "importing": "b"}, s.WAITING, ""),
+        ({"stores": ("b",)}, "", {"stores": "a", "failed": "b", "task": "t"}, s.WAITING, ""),
+        ({"stores": ("b",)}, "", {"stores": "a", "failed": "c"}, s.WAITING, ""),
+        # it has ended without the store
+        ({"stores": ("b",)}, "", {"stores": "a", "failed": "b,c"}, s.IMPOSSIBLE, "its import into b failed"),
+        ({"stores": ("b", "c")}, "", {"stores": "c", "failed": "b"}, s.IMPOSSIBLE, "its import into b failed"),
+        ({"stores": ("b",)}, "active+", {"stores": "a"}, s.IMPOSSIBLE, "its import has ended without b"),
+        # facts
+        ({"expected": {"size": 3}}, "", {"size": 3}, s.REACHED, ""),
+        ({"expected": {"size": 3}}, "", {"size": 4}, s.IMPOSSIBLE, "has size 4, and data never changes"),
+        ({"expected": {"os_hash_value": "x"}}, "", {"os_hash_value": "y"}, s.IMPOSSIBLE, "has os_hash_value y"),
+        ({"expected": {"checksum": "x"}}, "", {"checksum": "x"}, s.REACHED, ""),
+        ({"expected": {"visibility": "public"}}, "", {"visibility": "private"}, s.WAITING, ""),
+        ({"expected": {"visibility": "public"}}, "", {"visibility": "public"}, s.REACHED, ""),
+        ({"expected": {"size": 3}, "statuses": {"queued"}}, "", {"status": "queued", "size": None}, s.WAITING, ""),
+        # another status is judged by itself
+        ({"stores": ("a",)}, "", {"status": "queued", "failed": "a"}, s.IMPOSSIBLE, "after its import into a failed"),
+        ({"stores": ("a",), "statuses": {"absent"}}, "", {"status": "absent"}, s.REACHED, ""),
     ],
 )
-def test_kind_of_error(status, reason, transient):
-    error = s.GlanceError("m", status)
-    assert (error.reason, error.transient) == (reason, transient)
+def test_judge_facts(wish, before, now, verdict, why):
+    wish = s.Wish(**{"statuses": frozenset(wish.pop("statuses", {"active"})), **wish})
+    found, reason = s.judge(wish, steps(before), image(**{"status": "active", **now}))
+    assert found == verdict
+    assert (why in reason) if why else (reason == "")
+
+
+R, W, L = s.REACHED, s.WAITING, s.IMPOSSIBLE
+
+
+@pytest.mark.parametrize(
+    ("least", "verdicts", "closed", "expected"),
+    [
+        (None, [R, R], True, R),
+        (None, [R, W], True, W),
+        (None, [R, L, W], True, L),
+        # by ids or names, no image is an answer; by a filter, one may still come
+        (None, [], True, R),
+        (None, [], False, W),
+        (1, [W, R, L], True, R),
+        (1, [L, W], True, W),
+        (1, [L, L], True, L),
+        (2, [R, W, L], True, W),
+        (2, [R, L, L], True, L),
+        (2, [R, R, L], True, R),
+        # too few yet, and none is lost
+        (3, [R, R], False, W),
+    ],
+)
+def test_overall(least, verdicts, closed, expected):
+    assert s.overall(s.Wish(frozenset({"active"}), least=least), verdicts, closed) == expected
+
+
+def test_no_image_of_a_filter_is_what_absent_waits_for():
+    assert s.overall(s.Wish(frozenset({"absent"})), [], closed=False) == s.REACHED
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        (s.Wish(frozenset({"queued", "active"})), "active or queued"),
+        (s.Wish(frozenset({"active"}), ("a",)), "active in the store a"),
+        (s.Wish(frozenset({"active"}), ("a", "b"), {"size": 3}), "active in the stores a and b with size 3"),
+    ],
+)
+def test_a_wish_in_words(wish, expected):
+    assert str(wish) == expected
 
 
 def test_summary_of_a_bare_image():
@@ -173,11 +230,22 @@ def test_observe(ids, names, expected):
         ({"timeout": -1}, "timeout is -1"),
         ({"interval": 0.0}, "interval is 0.0"),
         ({"request_timeout": 0}, "request_timeout is 0"),
+        ({"grace": -1}, "grace is -1"),
+        ({"wait_for": ["active", "absent"]}, ""),
+        ({"wait_for": ["activ"]}, "wait_for has activ: expected one or more of queued, saving"),
+        ({"wait_for": ["killed", "deleted"]}, "wait_for has deleted and killed: the API never shows an image"),
+        ({"counts_only": True}, ""),
+        ({"counts_only": True, "wait_for": ["active"]}, "counts_only is true"),
+        ({"how_many": "any"}, ""),
+        ({"how_many": "0"}, "how_many is '0': expected all, any, or a number"),
+        ({"how_many": "most"}, "how_many is 'most'"),
+        ({"how_many": "2", "ids": ["a", "a"]}, "how_many is 2: expected at most 1"),
+        ({"how_many": "2", "ids": ["a"], "names": ["n"]}, ""),
     ],
 )
 def test_complaint(options, expected):
-    params = {"ids": None, "names": None, "timeout": 300, "interval": 1.0, "request_timeout": 30}
-    found = s.complaint({**params, **options})
+    params = {"ids": None, "names": None, "timeout": 300, "interval": 1.0, "request_timeout": 30, "grace": 60}
+    found = s.complaint({"wait_for": None, "counts_only": False, "how_many": "all", **params, **options})
     assert found.startswith(expected)
     assert bool(found) == bool(expected)
 
@@ -205,18 +273,19 @@ class Clock:
             raise answer
         return [answer] if isinstance(answer, dict) else answer
 
-    def watch(self, wait_for=("active",), explain=lambda dummy: "", wait=True, **params):
+    def watch(self, wait_for=("active",), explain=lambda dummy: "", wait=True, trails=None, **params):
         params = {"ids": None, "names": None, "timeout": 300, "interval": 1.0, "wait_for": list(wait_for), **params}
-        return s.watch(self.look, explain, params, wait, clock=lambda: self.now, sleep=self.sleep)
+        params = {"stores": None, "expected": None, "how_many": "all", "grace": 60, **params}
+        return s.watch(self.look, explain, params, wait, trails, clock=lambda: self.now, sleep=self.sleep)
 
 
 def raw(status, image_id="i", name="n", **more):
     return {"id": image_id, "name": name, "status": status, **more}
 
 
-GONE = s.GlanceError("GET http://g/: expected 200 and JSON, got no answer: refused.", -1)
-ILL = s.GlanceError("GET http://g/: expected 200 and JSON, got 500: oh.", 500)
-BUSY = s.GlanceError("GET http://g/: expected 200 and JSON, got 503: oh.", 503)
+GONE = GlanceError("GET http://g/: expected 200 and JSON, got no answer: refused.", -1)
+ILL = GlanceError("GET http://g/: expected 200 and JSON, got 500: oh.", 500)
+BUSY = GlanceError("GET http://g/: expected 200 and JSON, got 503: oh.", 503)
 
 
 def test_without_a_wish_it_looks_once():
@@ -288,7 +357,7 @@ def test_timeout_tells_what_glance_says():
 
 def test_timeout_is_silent_on_an_unreadable_reason():
     def explain(dummy):
-        raise s.GlanceError("m", 403)
+        raise GlanceError("m", 403)
 
     assert "is still importing. " in Clock(raw("importing")).watch(timeout=5, explain=explain)["msg"]
 
@@ -306,7 +375,7 @@ def test_impossible_ends_at_once_with_glances_words():
 
 def test_impossible_says_when_the_reason_is_not_readable():
     def explain(dummy):
-        raise s.GlanceError("m", 403)
+        raise GlanceError("m", 403)
 
     result = Clock(raw("queued", os_glance_failed_import="a")).watch(explain=explain)
     assert "Glance's reason is not readable, its tasks answered 403" in result["msg"]
@@ -350,17 +419,77 @@ def test_no_images_are_nothing_to_wait_for():
 
 
 @pytest.mark.parametrize(("error", "reason"), [(GONE, "unreachable"), (ILL, "unhealthy"), (BUSY, "unhealthy")])
-def test_the_first_look_must_succeed(error, reason):
+def test_a_look_without_a_wish_must_succeed(error, reason):
     clock = Clock(error, raw("active"))
-    result = clock.watch()
+    result = clock.watch(wait_for=())
     assert (result["failed"], result["reason"], result["images"], result["counts"]) == (True, reason, [], {})
     assert result["msg"] == str(error)
+    assert clock.pauses == []
 
 
-def test_what_passes_is_put_up_with_after_the_first_answer():
-    clock = Clock(raw("saving"), GONE, BUSY, raw("active"))
+def test_what_passes_is_put_up_with_from_the_first_look():
+    clock = Clock(GONE, raw("saving"), GONE, BUSY, raw("active"))
     assert "failed" not in clock.watch()
-    assert len(clock.pauses) == 3
+    assert len(clock.pauses) == 4
+
+
+@pytest.mark.parametrize(("grace", "timeout", "seconds"), [(20, 300, 20.0), (0, 300, 0), (60, 5, 5.0)])
+def test_an_outage_is_put_up_with_for_grace_seconds_and_no_longer_than_the_time(grace, timeout, seconds):
+    clock = Clock(GONE)
+    result = clock.watch(grace=grace, timeout=timeout)
+    assert (result["reason"], result["elapsed"]) == ("unreachable", seconds)
+    assert result["msg"] == str(GONE)
+
+
+def test_each_outage_has_its_own_grace():
+    clock = Clock(raw("saving"), *[GONE] * 6, raw("saving"), *[GONE] * 6, raw("active"))
+    assert clock.watch(grace=15)["counts"] == {"active": 1}
+
+
+def test_a_failure_that_ended_before_the_first_look_is_known_by_what_came_before():
+    seen = {"i": [("importing", True)]}
+    result = Clock(raw("queued")).watch(ids=["i"], trails=seen)
+    assert "fell back from importing to queued" in result["msg"]
+    copied = Clock(raw("active", stores="a")).watch(ids=["i"], trails={"i": [("active", True)]}, stores=["b"])
+    assert "its import has ended without b" in copied["msg"]
+
+
+def test_the_trail_of_a_long_wait_does_not_grow():
+    trails = {}
+    Clock(*[raw("saving")] * 500, raw("active")).watch(timeout=100_000, trails=trails)
+    assert max(map(len, trails.values())) == 2
+
+
+@pytest.mark.parametrize(("how_many", "looks"), [("all", 4), ("any", 2), ("2", 3)])
+def test_how_many_are_enough(how_many, looks):
+    statuses = ["saving saving saving", "active saving saving", "active active saving", "active active active"]
+    clock = Clock(*[[raw(status, str(at)) for at, status in enumerate(line.split())] for line in statuses])
+    result = clock.watch(how_many=how_many)
+    assert result["counts"].get("active") == looks - 1
+    assert len(clock.pauses) == looks - 1
+
+
+def test_too_few_are_left():
+    looks = [raw("importing", "1"), raw("importing", "2")], [raw("importing", "1"), raw("queued", "2")]
+    result = Clock(*looks).watch(how_many="2")
+    assert result["reason"] == "impossible"
+    assert "Expected active for 2, but 1 of 2 images can no longer get there" in result["msg"]
+
+
+def test_timeout_tells_what_a_status_lacks():
+    result = Clock(raw("active", stores="a", visibility="shared")).watch(
+        stores=["a", "b"], expected={"visibility": "public"}, timeout=5
+    )
+    assert "Expected active in the stores a and b with visibility public within 5 s" in result["msg"]
+    assert "'n' (i) is still active without b with visibility shared" in result["msg"]
+
+
+def test_timeout_says_that_nothing_is_found():
+    assert "no image is found" in Clock([]).watch(timeout=5)["msg"]
+
+
+def test_hashes_are_compared_without_case():
+    assert Clock(raw("active", checksum="ab")).watch(expected={"checksum": "AB", "size": None})["counts"]
 
 
 def test_what_does_not_pass_is_not():

@@ -1,5 +1,8 @@
+import json
 import subprocess
 import time
+import tracemalloc
+import urllib.parse
 
 import pytest
 
@@ -109,7 +112,7 @@ def test_check_mode_without_a_wish_skips_nothing(glance, image_status):
 )
 def test_kinds_of_failure_can_be_told_apart(glance, image_status, trouble, reason):
     glance.on_request(1, trouble)
-    result = image_status(wait_for=["active"])
+    result = image_status(wait_for=["active"], grace=0)
     assert (result["failed"], result["reason"], result["requests"]) == (True, reason, 1)
     assert (result["images"], result["counts"]) == ([], {})
     assert f"GET {glance.url}/v2/images?" in result["msg"]
@@ -194,7 +197,14 @@ def test_client_certificates_take_effect(glance, image_status, certificate):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"wait_for": ["killed"]}, "value of wait_for must be one or more of"),
+        ({"wait_for": ["killed"]}, "the API never shows an image that is deleted, pending_delete or killed"),
+        ({"wait_for": ["activ"]}, "wait_for has activ: expected one or more of"),
+        ({"how_many": "most"}, "how_many is 'most'"),
+        ({"stores": ["fast"]}, "wait_for"),
+        ({"expected": {"size": 3}}, "wait_for"),
+        ({"ids": ["i"], "name_pattern": "d*"}, "mutually exclusive"),
+        ({"counts_only": True, "wait_for": ["active"]}, "counts_only is true"),
+        ({"auth": {"auth_url": "http://k", "username": "a", "password": "hidden"}}, "user_domain"),
         ({"ids": [""]}, "ids has an empty entry"),
         ({"timeout": -1}, "timeout is -1"),
         ({"api_url": "localhost:9292"}, "expected a URL such as"),
@@ -206,4 +216,189 @@ def test_wrong_options_are_refused_before_any_request(glance, image_status, opti
     result = image_status(**options)
     assert result["failed"] is True
     assert message in result["msg"]
+    assert "hidden" not in result["msg"]
     assert glance.asked == []
+
+
+@pytest.fixture
+def library(glance):
+    """Images of which each filter lets another set pass."""
+    glance.add(name="debian-12", tags=["base", "old"], owner="p1", visibility="public")
+    glance.add(name="debian-13", tags=["base"], owner="p1", visibility="private")
+    glance.add(name="Debian", tags=[], owner="p2", visibility="community")
+    glance.add(name="debian-11", tags=["old"], owner="p2", visibility="shared", os_hidden=True)
+    glance.add(name=None, tags=[], owner="p2", visibility="shared")
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({}, [0, 1, 2, 4, 3]),
+        ({"name_pattern": "debian-*"}, [0, 1, 3]),
+        ({"name_pattern": "debian-1[23]"}, [0, 1]),
+        ({"tags": ["base"]}, [0, 1]),
+        ({"tags": ["base", "old"]}, [0]),
+        ({"owner": "p2"}, [2, 4, 3]),
+        ({"visibility": "shared"}, [4, 3]),
+        ({"visibility": "community"}, [2]),
+        ({"hidden": True}, [3]),
+        ({"hidden": False}, [0, 1, 2, 4]),
+        ({"hidden": False, "owner": "p2", "name_pattern": "*"}, [2, 4]),
+        ({"names": ["debian-12", "debian-11"], "owner": "p1"}, [0, None]),
+        ({"names": ["debian-11"], "hidden": False}, [None]),
+    ],
+)
+def test_images_are_selected(glance, image_status, library, options, found):
+    result = image_status(**options)
+    numbers = [image["id"] and int(image["id"][:8], 16) for image in result["images"]]
+    assert numbers == found
+    counts = image_status(**options, counts_only=True)
+    assert "images" not in counts
+    assert counts["counts"] == ({"active": len(found) - found.count(None)} if found != [None] else {})
+
+
+def test_a_filter_waits_for_an_image_to_appear(glance, image_status):
+    glance.add("active", tags=["other"])
+    glance.on_request(5, lambda: glance.add("active", tags=["base"]))
+    result = image_status(tags=["base"], wait_for=["active"], timeout=10)
+    assert result["counts"] == {"active": 1}
+
+
+def test_stores_and_facts_are_waited_for(glance, image_status):
+    image = glance.add("active", stores="files", size=3, visibility="private")
+    glance.on_request(3, lambda: image.update(stores="files,fast"))
+    glance.on_request(5, lambda: image.update(visibility="public"))
+    wanted = {"stores": ["files", "fast"], "expected": {"size": 3, "visibility": "public"}}
+    result = image_status(ids=[image["id"]], wait_for=["active"], timeout=10, **wanted)
+    assert "failed" not in result
+    assert len(glance.asked) == 5
+
+
+def test_other_data_than_expected_ends_at_once(glance, image_status):
+    glance.add("active", name="disk", size=3)
+    result = image_status(names=["disk"], wait_for=["active"], expected={"size": 4}, timeout=60)
+    assert (result["reason"], result["requests"]) == ("impossible", 1)
+    assert "has size 3, and data never changes" in result["msg"]
+
+
+def test_one_of_many_is_enough(glance, image_status):
+    images = [glance.add("saving"), glance.add("active")]
+    result = image_status(ids=[image["id"] for image in images], wait_for=["active"], how_many="any", timeout=0)
+    assert "failed" not in result
+
+
+def test_a_service_that_is_busy_is_asked_again_when_it_says_so(glance, image_status):
+    glance.add()
+    glance.retry_after = 1
+    glance.on_request(1, 429)
+    started = time.monotonic()
+    assert image_status(names=["image-0"], wait_for=["active"])["counts"] == {"active": 1}
+    assert time.monotonic() - started >= 1
+
+
+def test_an_outage_ends_with_its_grace(glance, image_status):
+    glance.on_request("always", 503)
+    started = time.monotonic()
+    result = image_status(wait_for=["active"], grace=1, timeout=60)
+    assert result["reason"] == "unhealthy"
+    assert 1 <= time.monotonic() - started < 5
+
+
+def keystone_of(glance):
+    auth = {"auth_url": glance.url, "username": "alice", "password": "s3cr3t", "user_domain_name": "Default"}
+    return {"auth": {**auth, "project_name": "research", "project_domain_name": "Default"}, "api_url": None}
+
+
+def test_a_token_that_ends_while_it_waits_is_renewed_and_never_shown(glance, image_status):
+    glance.add("saving", name="disk")
+    glance.on_request(4, lambda: setattr(glance, "token", "of another time"))
+    glance.on_request(8, lambda: glance.images[0].update(status="active"))
+    result = image_status(names=["disk"], wait_for=["active"], timeout=30, **keystone_of(glance))
+    assert result["counts"] == {"active": 1}
+    assert glance.tokens_made == 2
+    assert "token-" not in str(result)
+    assert "s3cr3t" not in str(result)
+
+
+def test_a_login_that_is_refused(glance, image_status):
+    glance.on_request(1, 401)
+    result = image_status(**keystone_of(glance))
+    assert (result["reason"], result["requests"]) == ("unauthorised", 1)
+    assert "Check user, password, project" in result["msg"]
+
+
+def test_the_environment_says_how_to_log_in(glance, image_status, monkeypatch):
+    glance.add()
+    for name, value in keystone_of(glance)["auth"].items():
+        monkeypatch.setenv(f"OS_{name.upper()}", value)
+    assert image_status(api_url=None)["counts"] == {"active": 1}
+    assert glance.tokens_made == 1
+    glance.token = None
+    assert image_status(auth_type="none")["counts"] == {"active": 1}
+    assert glance.tokens_made == 1
+
+
+def test_clouds_yaml_says_how_to_log_in(glance, image_status, monkeypatch, tmp_path):
+    glance.add()
+    cloud = {"auth": keystone_of(glance)["auth"], "region_name": "one"}
+    (tmp_path / "clouds.json").write_text(json.dumps({"clouds": {"mine": cloud}}))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.json"))
+    assert image_status(api_url=None, cloud="mine")["counts"] == {"active": 1}
+    refused = image_status(api_url=None, cloud="mine", region_name="two")
+    assert "expected the region 'two', found one" in refused["msg"]
+    assert "expected the cloud 'other', found mine" in image_status(api_url=None, cloud="other")["msg"]
+
+
+class Library:
+    """So many images, made page by page and never all held, as a database would give them."""
+
+    def __init__(self, glance, size):
+        self.size, self.page = size, 1000
+        glance.answer_to = self.answer
+
+    def answer(self, path, query):
+        del path
+        start = int(query["marker"][0][:8], 16) + 1 if "marker" in query else 0
+        if query.get("os_hidden") == ["true"]:
+            return 200, {"images": [], "first": "/v2/images?" + urllib.parse.urlencode(query, doseq=True)}
+        if "name" in query:
+            start, end = 7, 8
+        else:
+            end = min(start + self.page, self.size)
+        images = [
+            {"id": f"{n:08x}-0000-4000-8000-000000000000", "name": f"image-{n}", "status": ("active", "queued")[n % 2]}
+            for n in range(start, end)
+        ]
+        answer = {"images": images, "first": "/v2/images?" + urllib.parse.urlencode(query, doseq=True)}
+        if end < self.size and "name" not in query:
+            answer["next"] = f"/v2/images?marker={images[-1]['id']}"
+        return 200, answer
+
+
+def test_one_name_of_five_thousand_images_is_one_request(glance, image_status):
+    Library(glance, 5000)
+    result = image_status(names=["image-7"])
+    assert result["requests"] == 1
+    assert result["counts"] == {"queued": 1}
+
+
+def test_a_hundred_thousand_images_are_counted_a_page_at_a_time(glance, image_status):
+    library = Library(glance, 100_000)
+    tracemalloc.start()
+    try:
+        assert image_status(counts_only=True)["counts"] == {"active": 50_000, "queued": 50_000}
+        library.size, most = 3000, tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        assert image_status(counts_only=True)["counts"] == {"active": 1500, "queued": 1500}
+        few = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < few * 1.5
+
+
+def test_pages_may_shrink_on_the_way(glance, image_status):
+    Library(glance, 2500)
+    library = Library(glance, 2500)
+    glance.on_request(2, lambda: setattr(library, "page", 100))
+    assert image_status(counts_only=True)["counts"] == {"active": 1250, "queued": 1250}
+    assert len(glance.asked) == 1 + 15 + 1

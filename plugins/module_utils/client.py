@@ -1,0 +1,363 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asking one Image service, as whoever the options say, with no other library than ansible-core."""
+
+from __future__ import annotations
+
+import html
+import http.client
+import io
+import json
+import os
+import re
+import time
+import typing as t
+import zlib
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import fetch_url
+from ansible_collections.glanceops.image_service.plugins.module_utils.login import (
+    checks,
+    endpoint_of,
+    login_of,
+    options,
+)
+
+DEFAULT_URL = "http://127.0.0.1:9292"
+
+SHOWN_URL = 200
+"""Characters of a URL that a message repeats."""
+
+TRANSIENT = (-1, 429, 502, 503, 504)
+"""HTTP statuses (-1: no answer) after which the same request may well succeed in a moment, as during a restart."""
+
+RENEWED_BEFORE = 60
+"""Seconds before its end at which a token is not used any more: a request that has begun with it must end in time."""
+
+FIRST_PAUSE, MAX_PAUSE, BACKOFF = 0.5, 5.0, 1.5
+"""Seconds to wait after the first failure of a request, and at most; each is so many times the one before."""
+
+Json = dict[str, t.Any]
+
+
+class GlanceError(Exception):
+    """A request that did not bring the answer asked for.
+
+    reason: see reason_of; status: the HTTP status, -1 without an answer; text: what the server wrote, as one line,
+    never with a secret in it; retry_after: seconds that it asks to wait, or 0.
+    """
+
+    def __init__(self, message: str, status: int, text: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.text = text
+        self.retry_after = retry_after
+        self.reason = reason_of(status)
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may well succeed in a moment."""
+        return self.status in TRANSIENT
+
+
+def reason_of(status: int) -> str:
+    """Class of a failed request by its HTTP status (-1: no answer at all)."""
+    if status == -1:
+        return "unreachable"
+    return "unauthorised" if status in (401, 403) else "unhealthy"
+
+
+Result = t.TypeVar("Result")
+
+
+def patient(
+    ask: t.Callable[[], Result],
+    seconds: float,
+    clock: t.Callable[[], float] = time.monotonic,
+    sleep: t.Callable[[float], None] = time.sleep,
+) -> Result:
+    """Result of ask(), which is called again, for so many seconds, after each GlanceError of the kind that passes.
+
+    Pauses grow, and are as long as the service asks for with Retry-After if that is longer. Raises the last error.
+    """
+    end, pause = clock() + seconds, FIRST_PAUSE
+    while True:
+        try:
+            return ask()
+        except GlanceError as error:
+            left = end - clock()
+            if not error.transient or left <= 0:
+                raise
+            sleep(min(max(pause, error.retry_after), left))
+            pause = min(pause * BACKOFF, MAX_PAUSE)
+
+
+def image_module(spec: dict[str, dict[str, t.Any]], **rules: t.Any) -> AnsibleModule:
+    """AnsibleModule with these options, those that say how the service is reached, and the rules of both."""
+    joined = checks()
+    for name, rule in rules.items():
+        joined[name] = {**joined.get(name, {}), **rule} if isinstance(rule, dict) else [*joined.get(name, []), *rule]
+    return AnsibleModule(argument_spec={**options(), **spec}, **joined, supports_check_mode=True)
+
+
+def connect(module: AnsibleModule, wrong: str = "", address: str | None = None) -> Client:
+    """Client of the module; ends the module when something is wrong with its options, before any request.
+
+    address: URL that the module passes on, of which a password is not to show.
+    """
+    try:
+        secret = urlsplit(address or "").password
+        if not wrong:
+            client = Client(module)
+            client.hide(secret or "")
+            return client
+    except ValueError as error:
+        wrong = str(error)
+    return module.fail_json(msg=wrong)
+
+
+def finish(module: AnsibleModule, client: Client, result: Json) -> t.NoReturn:
+    """End the module with a result, which tells with "failed" whether it is a failure."""
+    end = module.fail_json if result.pop("failed", False) else module.exit_json
+    end(**result, requests=client.requests)
+
+
+def base_url(api_url: str) -> str:
+    """Address of the service without a version: a trailing slash, /v2 and /v2/ are cut off.
+
+    ValueError when it is no http or https URL with a host, has a query, or carries a user name or a password.
+    """
+    parts = urlsplit(api_url)
+    if "@" in parts.netloc:
+        raise ValueError("api_url has a user name in it: expected no secret there, give username and password.")
+    try:
+        # Looked at for the ValueError that a port which is none raises.
+        _port = parts.port
+    except ValueError as error:
+        raise ValueError(f"api_url is '{api_url}': {error}.") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"api_url is '{api_url}': expected a URL such as {DEFAULT_URL}, without a query.")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v2').rstrip('/')}"
+
+
+def plain(body: bytes | str | None) -> str:
+    """One line of text, at most 300 characters, from the body of an error answer (HTML, JSON or text)."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
+    text = re.sub(r"(?is)<(head|style|script)\b.*?</\1>|<[^>]*>", " ", text)
+    return re.sub(r"\s+", " ", html.unescape(text)).strip()[:300]
+
+
+def shown(url: str) -> str:
+    """The URL as a message repeats it."""
+    return url if len(url) <= SHOWN_URL else f"{url[:SHOWN_URL]}..."
+
+
+def _body(response: t.Any, seconds: float) -> bytes:
+    """Everything the response holds; OSError or HTTPException when it is cut off or takes longer than that."""
+    deadline = time.monotonic() + seconds
+    chunks = []
+    while chunk := response.read1(1 << 16):
+        chunks.append(chunk)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the answer was not complete within {seconds} s")
+    if getattr(response, "length", None):
+        raise ConnectionError(f"the connection was cut {response.length} bytes before the end of the answer")
+    return b"".join(chunks)
+
+
+class Client:
+    """One Image service; requests: how many HTTP requests have been made, those to Keystone included."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """The module brings the options of login.options(); ValueError when they are not usable."""
+        self.module = module
+        self.login = login_of(module.params, os.environ, Path.home(), Path.cwd())
+        # fetch_url reads these from the module by their names.
+        module.params.update(
+            validate_certs=self.login.verify, client_cert=self.login.client_cert, client_key=self.login.client_key
+        )
+        self.hide(*self.login.secrets)
+        self.requests = 0
+        self._token = ""
+        self._token_ends = 0.0
+        self._token_worked = False
+        asks_keystone = self.login.auth_type == "keystone"
+        named = self.login.endpoint or ("" if asks_keystone else DEFAULT_URL)
+        self._base = base_url(named) if named else ""
+
+    @property
+    def base(self) -> str:
+        """Address of the Image service without a version; logs in when only Keystone's catalogue has it."""
+        if not self._base:
+            self._headers()
+        return self._base
+
+    def get(self, path: str) -> Json:
+        """JSON object at a path of the service; GlanceError, which names the URL, what was expected and what came."""
+        return self.call("GET", path)
+
+    def call(
+        self, method: str, path: str, body: Json | list[Json] | None = None, kind: str = "", expected: int = 200
+    ) -> Json:
+        """Answer to a request with a JSON body, or none; an answer without content is {}.
+
+        kind: content type of the body, application/json if not given; expected: HTTP status of success.
+        Raises GlanceError.
+        """
+        data = None if body is None else json.dumps(body).encode()
+        content = {"Content-Type": kind or "application/json"} if data else {}
+        return self._with_token(method, path, lambda: data, content, expected)
+
+    def send_file(self, path: str, file: str, headers: dict[str, str]) -> None:
+        """PUT a file, block by block, and expect 204; GlanceError, or OSError when the file cannot be read."""
+        content = {"Content-Type": "application/octet-stream", **headers}
+        self._with_token("PUT", path, lambda: io.FileIO(file), content, 204)
+
+    def _with_token(
+        self, method: str, path: str, data: t.Callable[[], t.Any], content: dict[str, str], expected: int
+    ) -> Json:
+        try:
+            return self._ask(method, path, data, content, expected)
+        except GlanceError as error:
+            # A token that has worked has ended before its time, as one does with a changed password.
+            if error.status != 401 or not self._token_worked:
+                raise
+        self._token, self._token_worked = "", False
+        return self._ask(method, path, data, content, expected)
+
+    def _ask(self, method: str, path: str, data: t.Callable[[], t.Any], content: dict[str, str], expected: int) -> Json:
+        login = self._headers()
+        advice = "Give the login of a user who may do this."
+        answer, _info = self._exchange(method, self.base + path, data, login, content, expected, advice)
+        self._token_worked = bool(self._token)
+        return answer
+
+    def _headers(self) -> dict[str, str]:
+        """What says who asks; a token of Keystone is asked for at first, and again when it has nearly ended."""
+        if self.login.auth_type != "keystone":
+            return self.login.headers
+        if not self._token or time.monotonic() > self._token_ends:
+            self._log_in()
+        return {"X-Auth-Token": self._token}
+
+    def _log_in(self) -> None:
+        answer, info = self._exchange(
+            "POST",
+            self.login.tokens_url,
+            json.dumps(self.login.request).encode,
+            {},
+            {"Content-Type": "application/json"},
+            201,
+            "Check user, password, project and their domains, and that the user has a role there.",
+        )
+        token = answer.get("token")
+        self._token = info.get("x-subject-token", "")
+        if not isinstance(token, dict) or not self._token:
+            raise GlanceError(
+                f"POST {self.login.tokens_url}: expected a token of Keystone v3, got other JSON. "
+                "Check that auth_url is the address of the Identity service.",
+                200,
+            )
+        self.hide(self._token)
+        self._token_worked = False
+        self._token_ends = time.monotonic() + max(_lifetime(token) - RENEWED_BEFORE, 0.0)
+        if not self._base:
+            try:
+                found = endpoint_of(token.get("catalog") or [], self.login.region_name, self.login.interface)
+                self._base = base_url(found)
+            except ValueError as error:
+                raise GlanceError(str(error), 200) from error
+
+    def hide(self, *secrets: str) -> None:
+        """Have AnsibleModule mask these in whatever the module prints."""
+        self.module.no_log_values.update(secret for secret in secrets if secret)
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        data: t.Callable[[], t.Any],
+        login: dict[str, str],
+        content: dict[str, str],
+        expected: int,
+        login_advice: str,
+    ) -> tuple[Json, dict[str, t.Any]]:
+        """One request: the JSON object of its answer, and what fetch_url tells of it (headers in lower case).
+
+        login: headers that do not go along to another address after a redirect.
+        """
+        seconds = self.module.params["request_timeout"]
+        body = data()
+        sent = {"Accept": "application/json", **login, **content}
+        if hasattr(body, "fileno"):
+            # Without a length urllib would send chunks, which not every proxy passes on as they come.
+            sent["Content-Length"] = str(os.fstat(body.fileno()).st_size)
+        self.requests += 1
+        try:
+            response, info = fetch_url(
+                self.module,
+                url,
+                data=body,
+                headers=sent,
+                method=method,
+                timeout=seconds,
+                ca_path=self.login.ca_path,
+                unredirected_headers=list(login),
+                use_netrc=False,
+            )
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+        status, text = info["status"], plain(info.get("body")) or str(info.get("msg"))
+        if status == expected:
+            try:
+                content = _body(response, seconds)
+                answer = json.loads(content) if content else {}
+            except ValueError:
+                answer = None
+            except (OSError, EOFError, http.client.HTTPException, zlib.error) as error:
+                status, text = -1, str(error) or type(error).__name__
+            else:
+                if isinstance(answer, dict) and (content or expected != 200):
+                    return answer, info
+            if status == expected:
+                text = f"{info.get('content-type', 'content without a type')} that is not a JSON object"
+        elif 200 <= status < 300 and response:
+            text = "an answer to another question"
+        got = f"no answer: {text}" if status == -1 else f"{status}: {text}"
+        wanted = "200 and JSON" if expected == 200 else str(expected)
+        advice = login_advice if status in (401, 403) else _advice(status)
+        raise GlanceError(
+            f"{method} {shown(url)}: expected {wanted}, got {got}. {advice}", status, text, _retry_after(info)
+        )
+
+
+def _lifetime(token: Json) -> float:
+    """Seconds between the beginning and the end of a token, by Keystone's clock; an hour when it does not say."""
+    try:
+        # Python before 3.11 does not know the Z of "2026-11-26T06:00:00.000000Z".
+        began, end = (datetime.fromisoformat(token[key].rstrip("Z")) for key in ("issued_at", "expires_at"))
+    except (KeyError, ValueError, AttributeError):
+        return 3600.0
+    return (end - began).total_seconds()
+
+
+def _retry_after(info: dict[str, t.Any]) -> float:
+    """Seconds in the header Retry-After; 0 without it, and for its other form, a date, which OpenStack never sends."""
+    value = str(info.get("retry-after", ""))
+    return float(value) if value.isdigit() else 0.0
+
+
+def _advice(status: int) -> str:
+    """What an operator does next about such an answer."""
+    if status == -1:
+        return "Check that the service runs there, and the address, the network and the TLS options."
+    if status in (200, 404):
+        return "Check that api_url is the address of the Image service."
+    if status in (409, 413):
+        return "Change what was asked for, or what stands in its way."
+    return "Look into the log of the service, and of the proxy in front of it."

@@ -1,0 +1,87 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tasks of the Image service: making, listing and waiting for them, and what their status means."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import patient, plain
+
+if t.TYPE_CHECKING:
+    from ansible_collections.glanceops.image_service.plugins.module_utils.client import Client
+
+PAGE = 1000
+TASK_STATUSES = ("pending", "processing", "success", "failure")
+"""Every status a task can have (glance/domain/__init__.py, Task); the last two are final."""
+
+SUCCESS, FAILURE = TASK_STATUSES[2:]
+FACTS = ("id", "type", "status", "message", "owner", "created_at", "updated_at", "expires_at")
+MAX_PAUSE, BACKOFF = 15.0, 1.5
+
+Raw = dict[str, t.Any]
+
+
+def summary(raw: Raw) -> Raw:
+    """Returned facts of a task, from its JSON; input and result are {} in a listing, where Glance leaves them out."""
+    facts = {name: raw.get(name) for name in FACTS}
+    return {**facts, "input": raw.get("input") or {}, "result": raw.get("result") or {}}
+
+
+def complaint(task: Raw) -> str:
+    """Why a task that has ended is a failure, or ""."""
+    if task["status"] != FAILURE:
+        return ""
+    found = plain(str(task["message"] or "")) or "no reason, which the service's log may have"
+    return f"Task {task['id']} ({task['type']}) should succeed, found: {found}"
+
+
+def listed(client: Client, filters: dict[str, str]) -> t.Iterator[Raw]:
+    """Tasks that the caller may see, newest first, page by page; GlanceError."""
+    query = {"limit": str(PAGE), **filters}
+    while True:
+        page = client.get(f"/v2/tasks?{urlencode(query)}")
+        yield from page.get("tasks") or []
+        marker = parse_qs(urlsplit(page.get("next") or "").query).get("marker", [""])[0]
+        if not marker or marker == query.get("marker"):
+            return
+        query["marker"] = marker
+
+
+def shown(client: Client, task_id: str) -> Raw:
+    """Facts of one task; GlanceError, of status 404 when there is none that the caller may see."""
+    return summary(client.get(f"/v2/tasks/{quote(task_id, safe='')}"))
+
+
+def ended(
+    show: t.Callable[[], Raw],
+    params: Raw,
+    clock: t.Callable[[], float] = time.monotonic,
+    sleep: t.Callable[[float], None] = time.sleep,
+) -> Raw:
+    """Result of waiting for a task: task, elapsed, and on failure failed, reason ("failure" or "timeout") and msg.
+
+    show: facts of the task, or GlanceError; params: timeout, interval and grace in seconds. Raises GlanceError when the
+    service does not answer for longer than grace.
+    """
+    began, pause = clock(), params["interval"]
+    while True:
+        task = patient(show, params["grace"], clock, sleep)
+        left = began + params["timeout"] - clock()
+        result = {"task": task, "elapsed": round(clock() - began, 3)}
+        if task["status"] == SUCCESS:
+            return result
+        wrong = complaint(task)
+        if wrong:
+            return {**result, "failed": True, "reason": FAILURE, "msg": wrong}
+        if left <= 0:
+            late = (
+                f"Task {task['id']} ({task['type']}) should end within {params['timeout']} s, but is still "
+                f"{task['status']}. Look into the service's log, and give it more time with timeout."
+            )
+            return {**result, "failed": True, "reason": "timeout", "msg": late}
+        sleep(min(pause, left))
+        pause = min(pause * BACKOFF, max(MAX_PAUSE, params["interval"]))

@@ -1,0 +1,314 @@
+#!/usr/bin/python
+
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_import
+short_description: Have an image with its data in the Image service
+version_added: "0.3.0"
+author:
+  - glanceops contributors (@glanceops)
+description:
+  - Makes an image unless it is there, brings its data into it, and waits until it can be used, through the v2 REST API
+    of the Image service (Glance). It needs no SDK.
+  - An image is there when one of the name, or the id, is active and its data has the wanted hash, or any when no hash
+    is known. Its other facts are then brought to what is asked for, and its data into the stores that lack it.
+  - An image of the name whose data has another hash is left as it is, beside a new one; see O(hide_others).
+  - A run that was cut off is gone on with. An image of the name that is still queued is used, and one whose upload or
+    import is at work is waited for.
+extends_documentation_fragment:
+  - glanceops.image_service.attributes
+  - glanceops.image_service.api_connection
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+    details:
+      - With neither O(src) nor O(os_hash_value), an image of the name is taken for the wanted one, whatever its data.
+options:
+  method:
+    description:
+      - How the data comes into the image.
+      - V(web-download) has Glance fetch it from O(uri). V(glance-direct) sends O(src) to Glance, which then imports it.
+        V(upload) sends O(src) in the classic way, which also works where imports are off, or without authentication,
+        where Glance refuses to import. V(copy-image) brings the data of an image that is there into further stores.
+      - A method other than V(upload) must be among the service's C(enabled_import_methods).
+    type: str
+    required: true
+    choices: [web-download, glance-direct, copy-image, upload]
+  name:
+    description:
+      - Name of the image. Needed unless O(method=copy-image) with O(id).
+      - Any image of the name that the caller may read counts; see O(owner).
+    type: str
+  id:
+    description:
+      - Id of the image, which is then looked for by its id alone, and made with it.
+    type: str
+  uri:
+    description: Address from which Glance fetches the data, for O(method=web-download).
+    type: str
+  src:
+    description:
+      - File with the data, on the host that runs the module, for O(method=glance-direct) and O(method=upload). It is
+        sent in blocks and never held in memory.
+      - When an image of the name and of the same size is there, the file is read to compare its hash, unless
+        O(os_hash_value) is given.
+    type: path
+  os_hash_value:
+    description:
+      - Hash that the data must have, in hexadecimal, by the algorithm that the service uses, by default SHA-512.
+      - Data with another hash ends in failure. An image that was made for it is then deleted again, and one for
+        O(method=web-download) is not public or community before its hash is known to be right.
+    type: str
+  disk_format:
+    description: Format of the data, such as V(qcow2) or V(raw). Needed unless O(method=copy-image).
+    type: str
+  container_format:
+    description: Container of the data, such as V(bare) or V(ova). Without it, V(bare) for an image that is made.
+    type: str
+  visibility:
+    description: Who sees the image. Without it, what Glance gives a new image, which is V(shared).
+    type: str
+    choices: [public, community, shared, private]
+  owner:
+    description:
+      - Id of the project that owns the image; only images of this project count. Giving another project's takes an
+        administrator.
+    type: str
+  protected:
+    description: Whether the image cannot be deleted.
+    type: bool
+  hidden:
+    description: Whether the image is left out of ordinary listings.
+    type: bool
+  min_disk:
+    description: Disk in GB that a server needs for the image.
+    type: int
+  min_ram:
+    description: Memory in MB that a server needs for the image.
+    type: int
+  properties:
+    description: Properties of the image, by name. Other ones that it has are left as they are.
+    type: dict
+  tags:
+    description: All tags of the image. Without it, they are left as they are.
+    type: list
+    elements: str
+  stores:
+    description:
+      - Stores that are to hold the data, by their ids. Without O(stores) and O(all_stores), the service's default
+        store. An image that is there is copied into those that lack it.
+      - One at most for O(method=upload).
+    type: list
+    elements: str
+  all_stores:
+    description:
+      - Whether all stores of the service that can be written are to hold the data. Not together with O(stores).
+    type: bool
+    default: false
+  all_stores_must_succeed:
+    description:
+      - Whether the import fails when one store fails. With V(false), the image is waited for until it can be used, and
+        not until all stores hold it.
+    type: bool
+    default: true
+  hide_others:
+    description:
+      - Whether other active images of the name are hidden once the image can be used. A hidden image goes on working
+        for whoever knows its id, and is no longer found by its name in ordinary listings.
+    type: bool
+    default: false
+  wait:
+    description:
+      - Whether to wait until the image can be used. What depends on that (O(hide_others), and O(visibility) where it
+        waits for O(os_hash_value)) is otherwise left to a later run.
+    type: bool
+    default: true
+  timeout:
+    description: Seconds to wait in total, once all data is sent.
+    type: int
+    default: 1800
+  interval:
+    description:
+      - Seconds between the first two looks. Each following pause is half as long again, up to 15 seconds or this
+        value, whichever is greater.
+    type: float
+    default: 1.0
+  grace:
+    description:
+      - Seconds for which a service that cannot be reached, or answers 429, 502, 503 or 504, is put up with each time
+        while the module looks. What changes something is asked for once.
+    type: int
+    default: 60
+seealso:
+  - module: glanceops.image_service.image_status
+  - name: Interoperable image import
+    description: What the methods do, and how a service allows them.
+    link: https://docs.openstack.org/glance/latest/admin/interoperable-image-import.html
+"""
+
+EXAMPLES = r"""
+- name: Have Glance fetch a disk, and publish it when its hash is right
+  glanceops.image_service.image_import:
+    cloud: admin
+    method: web-download
+    name: debian-13
+    uri: "{{ mirror }}/disk.qcow2"
+    os_hash_value: "{{ disk_sha512 }}"
+    disk_format: qcow2
+    visibility: public
+    tags: [base]
+    properties:
+      os_distro: debian
+      os_version: "13"
+    hide_others: true
+
+- name: Import a file of the host into two stores
+  glanceops.image_service.image_import:
+    cloud: admin
+    method: glance-direct
+    name: appliance
+    src: /srv/disk.qcow2
+    disk_format: qcow2
+    stores: [files, fast]
+
+- name: Have an image in every store
+  glanceops.image_service.image_import:
+    cloud: admin
+    method: copy-image
+    name: debian-13
+    all_stores: true
+"""
+
+RETURN = r"""
+image:
+  description:
+    - The image, as M(glanceops.image_service.image_status) returns it. In check mode, the image that is there, or none.
+    - On failure, as it was last seen.
+  returned: always, unless an option is wrong
+  type: dict
+  sample:
+    id: 5c3d4e6f-0a1b-4c2d-8e9f-1a2b3c4d5e6f
+    name: debian-13
+    status: active
+    size: 344064000
+    stores: [files]
+steps:
+  description:
+    - What was done, and in check mode what would be, in order, of V(create), V(update), the method, V(copy-image),
+      V(publish) and V(hide_others). Empty when all was as it should be.
+  returned: always, unless an option is wrong
+  type: list
+  elements: str
+  sample: [create, web-download, publish]
+task_id:
+  description: Id of the import task. Empty when none was begun, or the service does not show it.
+  returned: when something was done
+  type: str
+  sample: 1f0e7c55-4d5c-4a0d-9a53-1d8f6b1f1c0e
+requests:
+  description: How many HTTP requests were made, those to Keystone included.
+  returned: always, unless an option is wrong
+  type: int
+  sample: 7
+reason:
+  description:
+    - Kind of failure, as of M(glanceops.image_service.image_status), or V(mismatch) when the data has another hash than
+      it should, or V(refused) when what is there stands in the way.
+  returned: on failure, unless an option is wrong
+  type: str
+  sample: impossible
+"""
+
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
+    GlanceError,
+    connect,
+    finish,
+    image_module,
+)
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_import import (
+    METHODS,
+    Importer,
+    Plan,
+    before_and_after,
+    plan,
+    target_of,
+)
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import (
+    VISIBILITIES,
+    summary,
+    too_short,
+)
+
+LEAST = {"timeout": 0, "interval": 0.05, "grace": 0, "request_timeout": 1}
+
+
+def main() -> None:
+    """Check the options, look, do what is to be done, and return it."""
+    module = image_module(
+        {
+            "method": {"type": "str", "required": True, "choices": list(METHODS)},
+            "name": {"type": "str"},
+            "id": {"type": "str"},
+            "uri": {"type": "str"},
+            "src": {"type": "path"},
+            "os_hash_value": {"type": "str"},
+            "disk_format": {"type": "str"},
+            "container_format": {"type": "str"},
+            "visibility": {"type": "str", "choices": VISIBILITIES},
+            "owner": {"type": "str"},
+            "protected": {"type": "bool"},
+            "hidden": {"type": "bool"},
+            "min_disk": {"type": "int"},
+            "min_ram": {"type": "int"},
+            "properties": {"type": "dict"},
+            "tags": {"type": "list", "elements": "str"},
+            "stores": {"type": "list", "elements": "str"},
+            "all_stores": {"type": "bool", "default": False},
+            "all_stores_must_succeed": {"type": "bool", "default": True},
+            "hide_others": {"type": "bool", "default": False},
+            "wait": {"type": "bool", "default": True},
+            "timeout": {"type": "int", "default": 1800},
+            "interval": {"type": "float", "default": 1.0},
+            "grace": {"type": "int", "default": 60},
+        },
+        required_one_of=[("name", "id")],
+    )
+    try:
+        target, wrong = target_of(module.params), too_short(module.params, LEAST)
+    except ValueError as error:
+        target, wrong = None, str(error)
+    client = connect(module, wrong, module.params["uri"])
+    importer = Importer(client, module.params)
+    work, result = Plan(), {}
+    try:
+        images, stores = importer.look(target)
+        work = plan(target, images, stores)
+        result = {"image": summary(work.image) if work.image else {}, "changed": bool(work.steps(target.method))}
+        if module._diff:
+            result["diff"] = before_and_after(target, work.image, work)
+        if module.check_mode:
+            result["steps"] = work.steps(target.method)
+        elif result["changed"] or work.image["status"] not in ("active", "deactivated"):
+            result |= importer.carry_out(target, work, stores)
+    except GlanceError as error:
+        result |= {"failed": True, "reason": error.reason, "msg": str(error)}
+    except ValueError as error:
+        result |= {"failed": True, "reason": "refused", "msg": str(error)}
+    except OSError as error:
+        result |= {"failed": True, "reason": "refused", "msg": f"src should be readable to its end, found: {error}."}
+    if not module.check_mode:
+        result |= {"steps": importer.done, "changed": bool(importer.done)}
+    finish(module, client, result)
+
+
+if __name__ == "__main__":
+    main()

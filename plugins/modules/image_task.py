@@ -1,0 +1,240 @@
+#!/usr/bin/python
+
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_task
+short_description: Make, show, list and wait for tasks of the Image service
+version_added: "0.3.0"
+author:
+  - glanceops contributors (@glanceops)
+description:
+  - Works with the Tasks API of the Image service (Glance), which only administrators may use by default.
+  - With O(import_from) it makes a task that imports an image, with O(id) it shows one, and with neither it lists them.
+  - A task that fails is a failure of the module, with the task's own message.
+  - Glance marks this API as deprecated. M(glanceops.image_service.image_import) imports without it, and knows an image
+    that is there.
+extends_documentation_fragment:
+  - glanceops.image_service.attributes
+  - glanceops.image_service.api_connection
+attributes:
+  check_mode:
+    support: full
+    details:
+      - In check mode no task is made or waited for.
+  diff_mode:
+    support: none
+  idempotent:
+    support: partial
+    details:
+      - With O(import_from), each run makes another task and another image. Showing and listing change nothing.
+options:
+  import_from:
+    description:
+      - Address from which Glance fetches the data. Makes a task of the type C(import).
+    type: str
+  import_from_format:
+    description: Format of the data at O(import_from), such as V(qcow2).
+    type: str
+  image_properties:
+    description:
+      - Attributes and properties of the image that is made. C(name), C(disk_format) and C(container_format) are what
+        most images need.
+    type: dict
+  id:
+    description: Id of the task to show.
+    type: str
+  status:
+    description: Status that a listed task must have.
+    type: str
+    choices: [pending, processing, success, failure]
+  type:
+    description:
+      - Type that a listed task must have. V(import) are those of O(import_from), V(api_image_import) those of
+        M(glanceops.image_service.image_import) and other clients.
+      - Glance's own filter knows V(import) alone, so for others all tasks are listed.
+    type: str
+  wait:
+    description: Whether to wait until the task of O(import_from) or O(id) has ended.
+    type: bool
+    default: true
+  timeout:
+    description: Seconds to wait in total. The last look is taken when they are over.
+    type: int
+    default: 1800
+  interval:
+    description:
+      - Seconds between the first two looks. Each following pause is half as long again, up to 15 seconds or this
+        value, whichever is greater.
+    type: float
+    default: 1.0
+  grace:
+    description:
+      - Seconds for which a service that cannot be reached, or answers 429, 502, 503 or 504, is put up with each time
+        while the module looks. A task is asked for once.
+    type: int
+    default: 60
+seealso:
+  - module: glanceops.image_service.image_import
+  - name: Tasks
+    description: What a task is, and for how long Glance keeps it.
+    link: https://docs.openstack.org/glance/latest/admin/tasks.html
+"""
+
+EXAMPLES = r"""
+- name: Import a disk with a task
+  glanceops.image_service.image_task:
+    cloud: admin
+    import_from: "{{ mirror }}/disk.qcow2"
+    import_from_format: qcow2
+    image_properties:
+      name: by-a-task
+      disk_format: qcow2
+      container_format: bare
+  register: import
+
+- name: Show how it ended
+  glanceops.image_service.image_task:
+    cloud: admin
+    id: "{{ import.task.id }}"
+
+- name: List the tasks that failed
+  glanceops.image_service.image_task:
+    cloud: admin
+    status: failure
+  register: failed
+"""
+
+RETURN = r"""
+task:
+  description: The task that was made or shown. Empty in check mode, when it would be made.
+  returned: with O(import_from) or O(id)
+  type: dict
+  contains: &task
+    id:
+      description: Id of the task.
+      type: str
+    type:
+      description: Type of the task.
+      type: str
+    status:
+      description: Status of the task, V(pending), V(processing), V(success) or V(failure).
+      type: str
+    message:
+      description: What Glance notes on the task, such as why it failed.
+      type: str
+    owner:
+      description: Id of the project that owns the task.
+      type: str
+    created_at:
+      description: When it was made, in UTC.
+      type: str
+    updated_at:
+      description: When it was last changed, in UTC.
+      type: str
+    expires_at:
+      description: When Glance may forget it, in UTC. None until it has ended.
+      type: str
+    input:
+      description: What it was asked to do. Empty in RV(tasks), where Glance leaves it out.
+      type: dict
+    result:
+      description: What came of it, with the id of the image in C(image_id). Empty in RV(tasks).
+      type: dict
+tasks:
+  description: The tasks, newest first.
+  returned: with neither O(import_from) nor O(id)
+  type: list
+  elements: dict
+  contains: *task
+elapsed:
+  description: Seconds for which the task was waited for.
+  returned: when it was waited for
+  type: float
+  sample: 4.1
+requests:
+  description: How many HTTP requests were made, those to Keystone included.
+  returned: always, unless an option is wrong
+  type: int
+  sample: 3
+reason:
+  description:
+    - Kind of failure. V(failure) is a task that failed, V(timeout) that O(timeout) is over; V(unreachable),
+      V(unauthorised) and V(unhealthy) are as of M(glanceops.image_service.image_status).
+  returned: on failure, unless an option is wrong
+  type: str
+  sample: failure
+"""
+
+from ansible_collections.glanceops.image_service.plugins.module_utils import image_task
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
+    Client,
+    GlanceError,
+    connect,
+    finish,
+    image_module,
+    patient,
+)
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import too_short
+
+LEAST = {"timeout": 0, "interval": 0.05, "grace": 0, "request_timeout": 1}
+
+
+def make(client: Client, params: dict) -> dict:
+    """Make a task that imports an image, and return its facts."""
+    body = {name: params[name] for name in ("import_from", "import_from_format", "image_properties")}
+    answer = client.call("POST", "/v2/tasks", {"type": "import", "input": body}, expected=201)
+    return image_task.summary(answer)
+
+
+def list_all(client: Client, params: dict) -> list:
+    """Return the facts of all tasks of the status and the type."""
+    filters = {"status": params["status"], "type": "import" if params["type"] == "import" else None}
+    filters = {name: value for name, value in filters.items() if value}
+    tasks = patient(lambda: [image_task.summary(task) for task in image_task.listed(client, filters)], params["grace"])
+    return [task for task in tasks if params["type"] in (None, task["type"])]
+
+
+def main() -> None:
+    """Check the options, do what they ask for, and return the task or tasks."""
+    module = image_module(
+        {
+            "import_from": {"type": "str"},
+            "import_from_format": {"type": "str"},
+            "image_properties": {"type": "dict"},
+            "id": {"type": "str"},
+            "status": {"type": "str", "choices": list(image_task.TASK_STATUSES)},
+            "type": {"type": "str"},
+            "wait": {"type": "bool", "default": True},
+            "timeout": {"type": "int", "default": 1800},
+            "interval": {"type": "float", "default": 1.0},
+            "grace": {"type": "int", "default": 60},
+        },
+        mutually_exclusive=[(one, other) for one in ("import_from", "id") for other in ("status", "type")]
+        + [("import_from", "id")],
+        required_together=[("import_from", "import_from_format", "image_properties")],
+    )
+    params = module.params
+    client = connect(module, too_short(params, LEAST), params["import_from"])
+    task_id, result = params["id"], {"changed": bool(params["import_from"])}
+    try:
+        if params["import_from"]:
+            result["task"] = {} if module.check_mode else make(client, params)
+            task_id = result["task"].get("id")
+        if task_id and params["wait"] and not module.check_mode:
+            result |= image_task.ended(lambda: image_task.shown(client, task_id), params)
+        elif params["id"]:
+            result["task"] = patient(lambda: image_task.shown(client, task_id), params["grace"])
+        elif not params["import_from"]:
+            result["tasks"] = list_all(client, params)
+    except GlanceError as error:
+        result |= {"failed": True, "reason": error.reason, "msg": str(error)}
+    finish(module, client, result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+import itertools
+import types
+
+import pytest
+from ansible_collections.glanceops.image_service.plugins.module_utils import client as c
+from ansible_collections.glanceops.image_service.plugins.module_utils.login import options
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("http://127.0.0.1:9292", "http://127.0.0.1:9292"),
+        ("http://127.0.0.1:9292/", "http://127.0.0.1:9292"),
+        ("http://127.0.0.1:9292/v2", "http://127.0.0.1:9292"),
+        ("http://127.0.0.1:9292/v2/", "http://127.0.0.1:9292"),
+        ("https://cloud.example.com/image/v2//", "https://cloud.example.com/image"),
+        ("https://[::1]:9292/image", "https://[::1]:9292/image"),
+        ("http://v2", "http://v2"),
+    ],
+)
+def test_base_url(given, expected):
+    assert c.base_url(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("127.0.0.1:9292", "expected a URL such as"),
+        ("ftp://x", "expected a URL such as"),
+        ("http://", "expected a URL such as"),
+        ("http://x?y=1", "without a query"),
+        ("http://x:port", "port"),
+        ("http://me:secret@x", "user name"),
+    ],
+)
+def test_base_url_refuses(given, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        c.base_url(given)
+    assert "secret" not in str(caught.value).replace("no secret", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (None, ""),
+        (b"", ""),
+        (b"<html><head><title>400 Bad</title></head>\n<body><h1>Bad</h1>A &lt;b&gt;</body></html>", "Bad A <b>"),
+        ("plain\n text", "plain text"),
+        (b"\xff" * 400, "\ufffd" * 300),
+    ],
+)
+def test_plain(body, expected):
+    assert c.plain(body) == expected
+
+
+@pytest.fixture
+def client(glance, tmp_path):
+    """Make a client of the fake Glance, or of what its Keystone names."""
+
+    def make(**given):
+        params = {name: option.get("default") for name, option in options().items()}
+        params |= given or {"api_url": glance.url}
+        return c.Client(types.SimpleNamespace(params=params, tmpdir=str(tmp_path), no_log_values=set()))
+
+    return make
+
+
+@pytest.fixture
+def keystone(glance, client):
+    """Make a client that logs in with a password."""
+    auth = {"auth_url": glance.url, "username": "alice", "password": "s3cr3t", "user_domain_name": "Default"}
+    auth |= {"project_name": "research", "project_domain_name": "Default"}
+    return lambda **more: client(auth={**auth}, **more)
+
+
+class Patience:
+    """Time that passes only in pauses, and answers one after the other."""
+
+    def __init__(self, *answers):
+        self.now, self.pauses, self.answers = 0.0, [], itertools.chain(answers, itertools.repeat(answers[-1]))
+
+    def ask(self):
+        answer = next(self.answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def sleep(self, seconds):
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def run(self, seconds):
+        return c.patient(self.ask, seconds, lambda: self.now, self.sleep)
+
+
+@pytest.mark.parametrize(
+    ("answers", "pauses"),
+    [
+        ([1], []),
+        ([c.GlanceError("", -1), c.GlanceError("", 503), 1], [0.5, 0.75]),
+        # as long as the service asks for, and no longer than there is time
+        ([c.GlanceError("", 429, "", 7.0), 1], [7.0]),
+        ([c.GlanceError("", 429, "", 0.1), 1], [0.5]),
+        ([c.GlanceError("", 429, "", 99.0), 1], [20.0]),
+    ],
+)
+def test_patience(answers, pauses):
+    patience = Patience(*answers)
+    assert patience.run(20) == 1
+    assert patience.pauses == pauses
+
+
+@pytest.mark.parametrize(("error", "seconds"), [(c.GlanceError("", 502), 20.0), (c.GlanceError("", 500), 0.0)])
+def test_patience_ends(error, seconds):
+    patience = Patience(error)
+    with pytest.raises(c.GlanceError):
+        patience.run(20)
+    assert patience.now == seconds
+    assert max(patience.pauses, default=0) <= c.MAX_PAUSE
+
+
+def test_one_token_is_asked_for_and_used_to_its_end(glance, keystone):
+    client = keystone()
+    for _number in range(3):
+        client.get("/v2/images")
+    assert glance.tokens_made == 1
+    assert client.requests == 4
+    assert client.base == glance.url
+    (login,) = glance.sent
+    assert login[:2] == ("POST", "/v3/auth/tokens")
+    assert login[2]["auth"]["identity"]["password"]["user"]["name"] == "alice"
+
+
+def test_a_token_that_is_nearly_over_is_renewed_before_it_is_used(glance, keystone):
+    glance.lifetime = c.RENEWED_BEFORE
+    client = keystone()
+    client.get("/v2/images")
+    client.get("/v2/images")
+    assert glance.tokens_made == 2
+    assert all(headers.get("X-Auth-Token", "token-").startswith("token-") for headers in glance.headers)
+
+
+def test_a_token_that_no_longer_counts_is_renewed_once(glance, keystone):
+    client = keystone()
+    client.get("/v2/images")
+    glance.token = "of another time"
+    client.get("/v2/images")
+    assert glance.tokens_made == 2
+
+    glance.on_request("always", 401)
+    with pytest.raises(c.GlanceError, match="got 401"):
+        client.get("/v2/images")
+    assert glance.tokens_made == 2
+
+
+def test_a_new_token_that_is_refused_is_not_renewed(glance, keystone):
+    glance.on_request(2, 401)
+    with pytest.raises(c.GlanceError, match="Give the login of a user who may do this") as caught:
+        keystone().get("/v2/images")
+    assert caught.value.reason == "unauthorised"
+    assert glance.tokens_made == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "message"),
+    [
+        (401, "unauthorised", "expected 201, got 401: 401 not today. Check user, password, project"),
+        (503, "unhealthy", "expected 201, got 503"),
+        ("reset", "unreachable", "expected 201, got no answer"),
+        ("not json", "unhealthy", "expected 201, got 201: application/json that is not a JSON object"),
+        ("other json", "unhealthy", "expected a token of Keystone v3, got other JSON"),
+    ],
+)
+def test_a_login_that_fails_says_where_and_why(glance, keystone, trouble, reason, message):
+    glance.on_request(1, trouble)
+    with pytest.raises(c.GlanceError, match=message) as caught:
+        keystone().get("/v2/images")
+    assert caught.value.reason == reason
+    assert str(caught.value).startswith(f"POST {glance.url}/v3/auth/tokens: ")
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_what_must_not_show_is_known_to_ansible(keystone):
+    client = keystone()
+    client.get("/v2/images")
+    assert {"s3cr3t", "token-1"} <= client.module.no_log_values
+
+
+def test_no_image_service_in_the_catalogue(glance, keystone):
+    glance.catalog = [{"type": "compute", "endpoints": [{"interface": "public", "region": "one", "url": "http://x"}]}]
+    with pytest.raises(c.GlanceError, match="catalogue: expected the public endpoint of the type image"):
+        keystone().get("/v2/images")
+    assert "images" in keystone(api_url=glance.url).get("/v2/images")
+
+
+def test_a_file_goes_out_with_its_length_and_again_with_a_new_token(glance, keystone, tmp_path):
+    (tmp_path / "disk").write_bytes(b"x" * 300_000)
+    image = glance.add("queued")
+    client = keystone()
+    client.get("/v2/images")
+    glance.token = "of another time"
+    client.send_file(f"/v2/images/{image['id']}/file", str(tmp_path / "disk"), {})
+    assert (image["status"], image["size"]) == ("active", 300_000)
+    assert glance.headers[-1]["Content-Length"] == "300000"
+    assert "Transfer-Encoding" not in glance.headers[-1]
+
+
+@pytest.mark.parametrize(("status", "value", "expected"), [(429, 3, 3.0), (503, "Thu, 26 Nov 2026 05:00:00 GMT", 0.0)])
+def test_retry_after(glance, client, status, value, expected):
+    glance.retry_after = value
+    glance.on_request("always", status)
+    with pytest.raises(c.GlanceError) as caught:
+        client().get("/v2/images")
+    assert caught.value.retry_after == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "transient"),
+    [
+        (-1, "unreachable", True),
+        (401, "unauthorised", False),
+        (403, "unauthorised", False),
+        (200, "unhealthy", False),
+        (404, "unhealthy", False),
+        (429, "unhealthy", True),
+        (500, "unhealthy", False),
+        (502, "unhealthy", True),
+        (503, "unhealthy", True),
+        (504, "unhealthy", True),
+    ],
+)
+def test_kind_of_error(status, reason, transient):
+    error = c.GlanceError("m", status)
+    assert (error.reason, error.transient) == (reason, transient)
