@@ -174,6 +174,11 @@ options:
       - Without it, C(cacert) of C(clouds.yaml) or E(OS_CACERT); else those that the host trusts.
     type: path
     aliases: [ca_cert]
+  auth_ca_path:
+    description:
+      - File with the certificates of the authorities to trust for Keystone, when these are others than O(ca_path).
+    type: path
+    version_added: "0.3.0"
   client_cert:
     description:
       - Certificate to show to the service, in PEM format. It may hold the key as well.

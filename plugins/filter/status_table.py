@@ -57,10 +57,10 @@ _value:
 
 
 def image_counts(images: Mapping[str, Any]) -> str:
-    """Return "3 (2 active, 1 queued)" for the result of image_status, or why there is none."""
+    """Return "3 (2 active, 1 queued)" for the result of image_status, or "unknown" for a failure."""
     counts = images.get("counts")
-    if counts is None:
-        return str(images.get("msg", "unknown"))
+    if counts is None or "reason" in images:
+        return "unknown"
     parts = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()) if number)
     total = sum(counts.values())
     return f"{total} ({parts})" if total else "0"

@@ -14,6 +14,7 @@ import re
 import time
 import typing as t
 import zlib
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -169,6 +170,25 @@ def _body(response: t.Any, seconds: float) -> bytes:
     return b"".join(chunks)
 
 
+@dataclass(frozen=True)
+class Question:
+    """One request.
+
+    data: gives its body, anew for each time it is sent: bytes, an open file, or None; login: headers that do not go
+    along to another address after a redirect; content: other headers; expected: HTTP status of success; advice: what to
+    do when the service knows the asker too little; ca_path: authorities to trust, None for those of the host.
+    """
+
+    method: str
+    url: str
+    data: t.Callable[[], t.Any]
+    login: dict[str, str]
+    content: dict[str, str]
+    expected: int
+    advice: str
+    ca_path: str | None
+
+
 class Client:
     """One Image service; requests: how many HTTP requests have been made, those to Keystone included."""
 
@@ -232,7 +252,9 @@ class Client:
     def _ask(self, method: str, path: str, data: t.Callable[[], t.Any], content: dict[str, str], expected: int) -> Json:
         login = self._headers()
         advice = "Give the login of a user who may do this."
-        answer, _info = self._exchange(method, self.base + path, data, login, content, expected, advice)
+        answer, _info = self._exchange(
+            Question(method, self.base + path, data, login, content, expected, advice, self.login.ca_path)
+        )
         self._token_worked = bool(self._token)
         return answer
 
@@ -245,20 +267,17 @@ class Client:
         return {"X-Auth-Token": self._token}
 
     def _log_in(self) -> None:
+        url, body = self.login.tokens_url, json.dumps(self.login.request).encode()
+        advice = "Check user, password, project and their domains, and that the user has a role there."
+        trusted = self.module.params["auth_ca_path"] or self.login.ca_path
         answer, info = self._exchange(
-            "POST",
-            self.login.tokens_url,
-            json.dumps(self.login.request).encode,
-            {},
-            {"Content-Type": "application/json"},
-            201,
-            "Check user, password, project and their domains, and that the user has a role there.",
+            Question("POST", url, lambda: body, {}, {"Content-Type": "application/json"}, 201, advice, trusted)
         )
         token = answer.get("token")
         self._token = info.get("x-subject-token", "")
         if not isinstance(token, dict) or not self._token:
             raise GlanceError(
-                f"POST {self.login.tokens_url}: expected a token of Keystone v3, got other JSON. "
+                f"POST {url}: expected a token of Keystone v3, got other JSON. "
                 "Check that auth_url is the address of the Identity service.",
                 200,
             )
@@ -276,23 +295,11 @@ class Client:
         """Have AnsibleModule mask these in whatever the module prints."""
         self.module.no_log_values.update(secret for secret in secrets if secret)
 
-    def _exchange(
-        self,
-        method: str,
-        url: str,
-        data: t.Callable[[], t.Any],
-        login: dict[str, str],
-        content: dict[str, str],
-        expected: int,
-        login_advice: str,
-    ) -> tuple[Json, dict[str, t.Any]]:
-        """One request: the JSON object of its answer, and what fetch_url tells of it (headers in lower case).
-
-        login: headers that do not go along to another address after a redirect.
-        """
+    def _exchange(self, asked: Question) -> tuple[Json, dict[str, t.Any]]:
+        """The JSON object of the answer, and what fetch_url tells of it (headers in lower case)."""
         seconds = self.module.params["request_timeout"]
-        body = data()
-        sent = {"Accept": "application/json", **login, **content}
+        body = asked.data()
+        sent = {"Accept": "application/json", **asked.login, **asked.content}
         if hasattr(body, "fileno"):
             # Without a length urllib would send chunks, which not every proxy passes on as they come.
             sent["Content-Length"] = str(os.fstat(body.fileno()).st_size)
@@ -300,20 +307,20 @@ class Client:
         try:
             response, info = fetch_url(
                 self.module,
-                url,
+                asked.url,
                 data=body,
                 headers=sent,
-                method=method,
+                method=asked.method,
                 timeout=seconds,
-                ca_path=self.login.ca_path,
-                unredirected_headers=list(login),
+                ca_path=asked.ca_path,
+                unredirected_headers=list(asked.login),
                 use_netrc=False,
             )
         finally:
             if hasattr(body, "close"):
                 body.close()
         status, text = info["status"], plain(info.get("body")) or str(info.get("msg"))
-        if status == expected:
+        if status == asked.expected:
             try:
                 content = _body(response, seconds)
                 answer = json.loads(content) if content else {}
@@ -322,17 +329,20 @@ class Client:
             except (OSError, EOFError, http.client.HTTPException, zlib.error) as error:
                 status, text = -1, str(error) or type(error).__name__
             else:
-                if isinstance(answer, dict) and (content or expected != 200):
+                if isinstance(answer, dict) and (content or asked.expected != 200):
                     return answer, info
-            if status == expected:
+            if status == asked.expected:
                 text = f"{info.get('content-type', 'content without a type')} that is not a JSON object"
         elif 200 <= status < 300 and response:
             text = "an answer to another question"
         got = f"no answer: {text}" if status == -1 else f"{status}: {text}"
-        wanted = "200 and JSON" if expected == 200 else str(expected)
-        advice = login_advice if status in (401, 403) else _advice(status)
+        wanted = "200 and JSON" if asked.expected == 200 else str(asked.expected)
+        advice = asked.advice if status in (401, 403) else _advice(status)
         raise GlanceError(
-            f"{method} {shown(url)}: expected {wanted}, got {got}. {advice}", status, text, _retry_after(info)
+            f"{asked.method} {shown(asked.url)}: expected {wanted}, got {got}. {advice}",
+            status,
+            text,
+            _retry_after(info),
         )
 
 

@@ -136,6 +136,8 @@ def target_of(params: dict[str, t.Any]) -> Target:
         raise ValueError(f"name and disk_format should be given for {method}, which may have to make the image.")
     if method == COPY and not (params["stores"] or params["all_stores"]):
         raise ValueError("stores or all_stores should be given for copy-image, found neither.")
+    if params["stores"] and params["all_stores"]:
+        raise ValueError("stores is given with all_stores: expected one of them.")
     if method == UPLOAD and (len(params["stores"] or []) > 1 or params["all_stores"]):
         raise ValueError("stores should be one at most for upload; glance-direct brings data into several.")
     facts = {name: params[name] for name in (*FORMATS, *PLAIN) if params[name] is not None}
@@ -168,7 +170,7 @@ def plan(target: Target, images: list[Raw], stores: tuple[str, ...]) -> Plan:
     """
     whole = [image for image in images if image["status"] in ("active", "deactivated")]
     right = [image for image in whole if target.is_data_of(image)]
-    if target.method == COPY and not right:
+    if target.method == COPY and not (right and right[0]["status"] == "active"):
         raise ValueError(_nothing_to_copy(target, images))
     if right:
         image = right[0]

@@ -114,6 +114,7 @@ def options() -> dict[str, dict[str, t.Any]]:
         "request_timeout": {"type": "int", "default": 30},
         "validate_certs": {"type": "bool"},
         "ca_path": {"type": "path", "aliases": ["ca_cert"]},
+        "auth_ca_path": {"type": "path"},
         "client_cert": {"type": "path"},
         "client_key": {"type": "path"},
     }

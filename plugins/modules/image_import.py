@@ -178,7 +178,7 @@ EXAMPLES = r"""
     name: appliance
     src: /srv/disk.qcow2
     disk_format: qcow2
-    stores: [files, fast]
+    stores: [file, fast]
 
 - name: Have an image in every store
   glanceops.image_service.image_import:
@@ -200,7 +200,7 @@ image:
     name: debian-13
     status: active
     size: 344064000
-    stores: [files]
+    stores: [file]
 steps:
   description:
     - What was done, and in check mode what would be, in order, of V(create), V(update), the method, V(copy-image),

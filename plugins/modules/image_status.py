@@ -172,27 +172,57 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Report every image of a service without authentication
+- name: Report every image, of a service without authentication or as the variables OS_* of the host say
   glanceops.image_service.image_status:
+  register: images
+
+- name: Count them by status, however many there are
+  glanceops.image_service.image_status:
+    counts_only: true
   register: images
 
 - name: Wait until two images can be used
   glanceops.image_service.image_status:
-    api_url: https://image.example.com
-    token: "{{ token }}"
-    ids:
-      - 5c3d4e6f-0a1b-4c2d-8e9f-1a2b3c4d5e6f
-      - 9f8e7d6c-5b4a-4938-8271-605f4e3d2c1b
+    cloud: admin
+    names: [debian-13, appliance]
     wait_for: [active]
     timeout: 1800
 
+- name: Wait with a token, until an image is in two stores and public
+  glanceops.image_service.image_status:
+    api_url: "{{ image_url }}"
+    token: "{{ token }}"
+    names: [debian-13]
+    wait_for: [active]
+    stores: [file, fast]
+    expected:
+      visibility: public
+      os_hash_value: "{{ disk_sha512 }}"
+
+- name: Wait, as a user of Keystone, until one image of many can be used
+  glanceops.image_service.image_status:
+    auth:
+      auth_url: "{{ keystone_url }}"
+      username: alice
+      password: "{{ alice_password }}"
+      user_domain_name: Default
+      project_name: research
+      project_domain_name: Default
+    name_pattern: debian-*
+    tags: [base]
+    hidden: false
+    wait_for: [active]
+    how_many: any
+
 - name: Wait until no image has this name any more
   glanceops.image_service.image_status:
+    cloud: admin
     names: [debian-11]
     wait_for: [absent]
 
 - name: Tell a service that is down from one that is ill
   glanceops.image_service.image_status:
+    cloud: admin
     names: [debian-13]
   register: debian
   failed_when: debian.reason | default('') == 'unhealthy'
@@ -284,7 +314,7 @@ images:
       updated_at: "2026-11-26T05:00:09Z"
       tags: [base]
       os_hidden: false
-      stores: [files]
+      stores: [file]
       importing_to_stores: []
       failed_import_stores: []
       import_task:

@@ -22,6 +22,7 @@ class FakeGlance:
         self.images = []
         self.tasks = {}
         self.task_list = []
+        self.staged = {}
         self.asked = []
         self.sent = []
         self.headers = []
@@ -158,7 +159,8 @@ class FakeGlance:
                 image[change["path"][1:].replace("~1", "/").replace("~0", "~")] = change["value"]
             return 200, image
         if action == ["stage"]:
-            image.update(status="uploading", staged=body)
+            image["status"] = "uploading"
+            self.staged[image["id"]] = body
             return 204, None
         if action == ["file"]:
             self.fill(image, body, ["files"])
@@ -171,7 +173,7 @@ class FakeGlance:
         if name == "copy-image":
             image["stores"] = ",".join([*image["stores"].split(","), *stores])
         elif self.import_ends == "active":
-            self.fill(image, self.web if name == "web-download" else image.pop("staged"), stores)
+            self.fill(image, self.web if name == "web-download" else self.staged.pop(image["id"]), stores)
         self.tasks.setdefault(image["id"], []).append(
             {"id": f"import-{len(self.tasks)}", "status": "success", "created_at": "1", "message": ""}
         )

@@ -23,7 +23,7 @@ def images(**counts):
         (images(active=0), "0"),
         (images(active=1), "1 (1 active)"),
         (images(queued=1, active=2, killed=0), "3 (2 active, 1 queued)"),
-        ({"failed": True, "msg": "GET http://127.0.0.1 got 500"}, "GET http://127.0.0.1 got 500"),
+        ({"reason": "unhealthy", "msg": "GET http://127.0.0.1 got 500", "counts": {}}, "unknown"),
         ({"failed": True}, "unknown"),
     ],
 )

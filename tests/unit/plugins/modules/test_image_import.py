@@ -1,0 +1,227 @@
+import hashlib
+
+import pytest
+
+DATA = b"of the web"
+HASH = hashlib.sha512(DATA).hexdigest()
+DISK = {"method": "web-download", "name": "disk", "uri": "http://web/disk", "disk_format": "raw"}
+
+
+@pytest.fixture
+def image_import(run_module, glance):
+    def run(check_mode=False, **options):
+        given = {"api_url": glance.url, "interval": 0.05, "timeout": 10, **options}
+        return run_module("image_import", check_mode, **given)
+
+    return run
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "disk").write_bytes(DATA)
+    return {"method": "glance-direct", "name": "disk", "src": str(tmp_path / "disk"), "disk_format": "raw"}
+
+
+def changes(glance):
+    return [(method, path.rpartition("/")[2]) for method, path, _body in glance.sent]
+
+
+def test_downloads_once(glance, image_import):
+    facts = {"tags": ["base"], "properties": {"os_distro": "debian"}, "min_disk": 2, "stores": ["fast"]}
+    first = image_import(**DISK, **facts)
+    assert (first["changed"], first["steps"], first["task_id"]) == (True, ["create", "web-download"], "import-1")
+    assert first["image"]["status"] == "active"
+    assert first["image"]["stores"] == ["fast"]
+    (record,) = glance.images
+    assert (record["os_distro"], record["tags"], record["min_disk"]) == ("debian", ["base"], 2)
+    assert record["container_format"] == "bare"
+    assert glance.sent[1][2] == {
+        "method": {"name": "web-download", "uri": "http://web/disk"},
+        "stores": ["fast"],
+        "all_stores_must_succeed": True,
+    }
+
+    again = image_import(**DISK, **facts)
+    assert (again["changed"], again["steps"], again["requests"]) == (False, [], 1)
+    assert again["image"] == first["image"]
+    assert len(glance.images) == 1
+
+
+@pytest.mark.parametrize("method", ["glance-direct", "upload"])
+def test_a_file_is_sent_once(glance, image_import, file, method):
+    given = {**file, "method": method}
+    first = image_import(**given)
+    assert (first["changed"], first["steps"]) == (True, ["create", method])
+    assert (first["image"]["size"], first["image"]["os_hash_value"]) == (len(DATA), HASH)
+    again = image_import(**given)
+    assert (again["changed"], again["requests"]) == (False, 1)
+    assert len(glance.images) == 1
+
+
+def test_a_changed_file_is_another_image_and_hides_the_one_before(glance, image_import, file, tmp_path):
+    old = image_import(**file)["image"]["id"]
+    (tmp_path / "disk").write_bytes(b"another disk")
+    result = image_import(**file, hide_others=True)
+    assert result["steps"] == ["create", "glance-direct", "hide_others"]
+    assert {image["id"]: image["os_hidden"] for image in glance.images} == {old: True, result["image"]["id"]: False}
+    assert image_import(**file, hide_others=True)["changed"] is False
+
+
+def test_a_run_that_was_cut_off_after_staging_goes_on(glance, image_import, file):
+    image = glance.add("uploading", name="disk", disk_format="raw", container_format="bare")
+    glance.staged[image["id"]] = DATA
+    result = image_import(**file)
+    assert result["steps"] == ["glance-direct"]
+    assert result["image"]["status"] == "active"
+    assert changes(glance) == [("POST", "import")]
+
+
+def test_an_import_at_work_is_waited_for(glance, image_import):
+    image = glance.add("importing", name="disk", disk_format="raw", container_format="bare", os_glance_import_task="t")
+    glance.on_request(4, lambda: (glance.fill(image, DATA, ["files"]), image.pop("os_glance_import_task")))
+    result = image_import(**DISK)
+    assert (result["changed"], result["steps"], result["image"]["status"]) == (False, [], "active")
+
+
+def test_facts_of_an_image_that_is_there_are_brought_to_what_is_asked_for(glance, image_import):
+    image_import(**DISK)
+    result = image_import(**DISK, tags=["b", "a"], visibility="private", hidden=True, protected=True)
+    assert (result["changed"], result["steps"]) == (True, ["update"])
+    (record,) = glance.images
+    assert (record["tags"], record["visibility"]) == (["a", "b"], "private")
+    assert (record["os_hidden"], record["protected"]) == (True, True)
+
+
+def test_stores_that_lack_it_get_it(glance, image_import):
+    image_import(**DISK)
+    result = image_import(method="copy-image", name="disk", all_stores=True)
+    assert (result["changed"], result["steps"]) == (True, ["copy-image"])
+    # A store that cannot be written is none to copy into.
+    assert glance.images[0]["stores"] == "files,fast"
+    assert glance.sent[-1][2]["stores"] == ["fast"]
+    assert image_import(method="copy-image", name="disk", all_stores=True)["changed"] is False
+
+
+def test_nothing_to_copy(glance, image_import):
+    result = image_import(method="copy-image", name="disk", stores=["fast"])
+    assert (result["failed"], result["reason"], result["changed"]) == (True, "refused", False)
+    assert "should be there to be copied, found: none" in result["msg"]
+    assert glance.sent == []
+
+
+@pytest.mark.parametrize("given", [DISK, {**DISK, "os_hash_value": HASH, "visibility": "public"}])
+def test_check_mode_says_what_it_would_do_and_does_nothing(glance, image_import, given):
+    result = image_import(check_mode=True, **given)
+    assert result["changed"] is True
+    assert result["steps"][:2] == ["create", "web-download"]
+    assert (result["image"], glance.images, glance.sent) == ({}, [], [])
+    image_import(**given)
+    assert image_import(check_mode=True, **given)["steps"] == []
+
+
+def test_diff_shows_what_changes(glance, image_import, run_module):
+    image_import(**DISK, tags=["a"])
+    diff = run_module("image_import", True, **DISK, tags=["b"], api_url=glance.url, _ansible_diff=True)["diff"]
+    assert diff["before"]["tags"] == ["a"]
+    assert diff["after"]["tags"] == ["b"]
+    assert {**diff["before"], "tags": 0} == {**diff["after"], "tags": 0}
+
+
+def test_data_with_the_right_hash_is_published_and_no_earlier(glance, image_import):
+    seen = []
+    glance.on_request(4, lambda: seen.append(glance.images[0]["visibility"]))
+    result = image_import(**DISK, os_hash_value=HASH, visibility="public")
+    assert result["steps"] == ["create", "web-download", "publish"]
+    assert seen == ["private"]
+    assert glance.images[0]["visibility"] == result["image"]["visibility"] == "public"
+
+
+def test_data_with_another_hash_is_refused_and_taken_away(glance, image_import):
+    result = image_import(**DISK, os_hash_value="0" * 128, visibility="public")
+    assert (result["failed"], result["reason"]) == (True, "mismatch")
+    assert f"found {HASH} of {len(DATA)} bytes. It was deleted again." in result["msg"]
+    assert glance.images == []
+
+
+def test_an_image_that_somebody_else_filled_with_other_data_is_left_there(glance, image_import):
+    image = glance.add("saving", name="disk", disk_format="raw", container_format="bare")
+    glance.on_request(3, lambda: glance.fill(image, b"other", ["files"]))
+    result = image_import(**DISK, os_hash_value=HASH)
+    assert (result["reason"], glance.images) == ("mismatch", [image])
+
+
+def test_a_failed_import_tells_glances_reason_at_once(glance, image_import):
+    glance.import_ends = "queued"
+    result = image_import(**DISK, timeout=600)
+    assert (result["failed"], result["reason"]) == (True, "impossible")
+    assert "fell back from importing to queued" in result["msg"]
+    assert "Glance says: HTTP Error 404" in result["msg"]
+    assert (result["steps"], result["changed"]) == (["create", "web-download"], True)
+
+    glance.import_ends = "active"
+    again = image_import(**DISK)
+    assert again["steps"] == ["web-download"]
+    assert [image["status"] for image in glance.images] == ["active"]
+
+
+def test_not_waiting_is_no_failure(glance, image_import):
+    glance.import_ends = "importing"
+    result = image_import(**DISK, wait=False)
+    assert (result["changed"], result["image"]["status"], "failed" in result) == (True, "importing", False)
+
+
+# A name that is not there is looked for twice.
+@pytest.mark.parametrize(("number", "done"), [(3, []), (4, ["create"])])
+def test_a_refused_step_tells_what_was_done_before(glance, image_import, number, done):
+    glance.on_request(number, 403)
+    result = image_import(**DISK)
+    assert (result["reason"], result["steps"], result["changed"]) == ("unauthorised", done, bool(done))
+    assert "Give the login of a user who may do this." in result["msg"]
+
+
+def test_what_changes_something_is_not_asked_for_twice(glance, image_import):
+    glance.on_request(3, 503)
+    result = image_import(**DISK)
+    assert result["reason"] == "unhealthy"
+    assert len(glance.sent) == 1
+
+
+def test_the_first_look_is_patient(glance, image_import):
+    glance.on_request(1, 503)
+    assert image_import(**DISK)["image"]["status"] == "active"
+
+
+def test_a_password_in_the_address_does_not_show(glance, image_import):
+    result = image_import(**{**DISK, "uri": "http://me:s3cr3t@web/disk"})
+    assert "s3cr3t" not in str(result)
+    assert glance.sent[1][2]["method"]["uri"] == "http://me:s3cr3t@web/disk"
+    glance.import_ends = "queued"
+
+
+def test_images_of_another_project_do_not_count_with_an_owner(glance, image_import):
+    other = glance.add("queued", name="disk", owner="p2", disk_format="raw", container_format="bare")
+    glance.fill(other, DATA, ["files"])
+    assert image_import(**DISK)["changed"] is False
+    assert image_import(**DISK, owner="p1")["steps"] == ["create", "web-download"]
+    assert [image["owner"] for image in glance.images] == ["p2", "p1"]
+
+
+def test_an_id_is_kept(glance, image_import):
+    number = "5c3d4e6f-0a1b-4c2d-8e9f-1a2b3c4d5e6f"
+    assert image_import(**DISK, id=number)["image"]["id"] == number
+    assert image_import(**DISK, id=number)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "copy-image"}, "name, id"),
+        ({"method": "web-download", "name": "n", "disk_format": "raw"}, "uri should be given"),
+        ({**DISK, "timeout": -1}, "timeout is -1"),
+        ({**DISK, "method": "ftp"}, "value of method must be one of"),
+    ],
+)
+def test_wrong_options_are_refused_before_any_request(glance, image_import, options, message):
+    result = image_import(**options)
+    assert message in result["msg"]
+    assert glance.asked == []
