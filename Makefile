@@ -17,6 +17,8 @@ JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
 SCENARIOS := default basic keystone
 LONG_SCENARIOS := identity scrubber releases tls legacy cluster mounts
+# Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
+CORES := 2.17.14 2.18.19 2.19.14 2.20.10 2.21.5
 # Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
 HOSTS ?=
 # Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
@@ -46,7 +48,7 @@ say = printf '$(if $(MAKE_TERMOUT),\n\033[1m%s\033[0m\n,\n%s\n)' $(1)
 
 .PHONY: help
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deploy
 ifeq ($(INVENTORY),)
@@ -110,6 +112,10 @@ unit: .venv/.complete ## run the unit tests
 sanity: .venv/.complete ## run ansible-test's sanity tests
 	@$(call say,'Sanity tests')
 	tests/sanity.sh
+
+.PHONY: sanity-cores
+sanity-cores: .venv/.complete ## run them on other releases of ansible-core, or one: make sanity-cores CORES=2.21.5
+	@python tests/sanity_cores.py $(CORES)
 
 .PHONY: molecule
 molecule: $(SCENARIOS:%=molecule-%) ## run the scenarios on real hosts, or one of them: make molecule-default

@@ -7,20 +7,20 @@ certificate authorities, and ansible-test hands down no variable that would tell
 
 from __future__ import annotations
 
-import glob
+import os
 import sys
 
-# Filled in by sanity.sh.
-WHEELS = "@wheels@"
+# Filled in by sanity.sh: each release of ansible-test wants its own pip, and the folder has them all.
+WHEEL = "@wheel@"
 
 
 def main() -> int:
     """Install what the arguments ask for, with the pip of the wheel."""
     wanted = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
-    sys.path[:0] = glob.glob(f"{WHEELS}/pip-*.whl")
+    sys.path.insert(0, WHEEL)
     from pip._internal.cli.main import main as pip
 
-    return pip(["install", "--upgrade", "--find-links", WHEELS, *wanted])
+    return pip(["install", "--upgrade", "--find-links", os.path.dirname(WHEEL), *wanted])
 
 
 if __name__ == "__main__":

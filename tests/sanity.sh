@@ -27,6 +27,6 @@ PYTHON
 wheels=${tree%/ansible_collections/*}/wheels
 python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$wheels" "pip==$pip"
 mkdir -p ~/.ansible/test/cache
-sed "s|@wheels@|$wheels|" tests/get_pip.py >~/.ansible/test/cache/get_pip_"${pip//./_}".py
+sed "s|@wheel@|$wheels/pip-$pip-py3-none-any.whl|" tests/get_pip.py >~/.ansible/test/cache/get_pip_"${pip//./_}".py
 
 exec ansible-test sanity --color no --python "$python" "$@"
