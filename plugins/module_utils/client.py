@@ -102,7 +102,19 @@ def image_module(spec: dict[str, dict[str, t.Any]], **rules: t.Any) -> AnsibleMo
     joined = checks()
     for name, rule in rules.items():
         joined[name] = {**joined.get(name, {}), **rule} if isinstance(rule, dict) else [*joined.get(name, []), *rule]
-    return AnsibleModule(argument_spec={**options(), **spec}, **joined, supports_check_mode=True)
+    return ImageModule(argument_spec={**options(), **spec}, **joined, supports_check_mode=True)
+
+
+class ImageModule(AnsibleModule):
+    """A module whose login does not get into the journal of its host."""
+
+    def _log_invocation(self) -> None:
+        """Note which options were given; AnsibleModule notes their values.
+
+        It prints the dict "auth" for that, in which it does not find a password with a quote or a backslash again to
+        mask it.
+        """
+        self.log(f"Invoked with {', '.join(name for name, value in self.params.items() if value is not None)}")
 
 
 def connect(module: AnsibleModule, wrong: str = "", address: str | None = None) -> Client:

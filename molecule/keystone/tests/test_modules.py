@@ -12,8 +12,6 @@ import time
 import pytest
 import testinfra
 import yaml
-from ansible.plugins.loader import fragment_loader
-from ansible.utils.plugin_docs import get_docstring
 
 testinfra_hosts = ["ansible://glance_api"]
 MODULES = ("image_import", "image_task", "image_status")
@@ -59,7 +57,7 @@ def application_credential(keystone, users_password):
             return json.loads(connection.getresponse().read())
 
     user = ask("GET", "/v3/auth/tokens")["token"]["user"]["id"]
-    body = {"application_credential": {"name": "modules", "roles": [{"name": "member"}]}}
+    body = {"application_credential": {"name": f"modules-{time.time_ns()}", "roles": [{"name": "member"}]}}
     made = ask("POST", f"/v3/users/{user}/application_credentials", body)["application_credential"]
     assert users_password not in str(made)
     return made["id"], made["secret"]
@@ -92,12 +90,13 @@ def play(playbook, tmp_path_factory):
 def ways(auth, keystone, keystone_url, users_password, clouds, application_credential):
     """Give options and environment of each way to log in as u1."""
     number, secret = application_credential
+    project = {"project_name": "p1", "project_domain_name": DOMAIN}
     as_u1 = {f"OS_{name.upper()}": value for name, value in auth("u1", "p1").items()}
     by_key = {"application_credential_id": number, "application_credential_secret": secret, "auth_url": keystone_url}
     return {
         "token": ({"token": keystone.token("u1")}, {}),
         "password": ({"auth": auth("u1", "p1"), "api_url": None}, {}),
-        "token for a token": ({"auth": {"auth_url": keystone_url, "token": keystone.token("u1")}}, {}),
+        "token for a token": ({"auth": {**project, "auth_url": keystone_url, "token": keystone.token("u1")}}, {}),
         "application credential": ({"auth": by_key, "auth_type": "v3applicationcredential", "api_url": None}, {}),
         "clouds.yaml": ({"cloud": "u1", "api_url": None}, clouds),
         "clouds.json": ({"cloud": "u1", "api_url": None}, {"OS_CLIENT_CONFIG_FILE": "/root/clouds.json"}),
@@ -126,7 +125,7 @@ def test_every_way_to_log_in_sees_the_same_images(ways, as_user, play, users_pas
     assert run.rc == 0, run.output
     (told,) = re.findall(r'"msg": (\[.*?\])\n', run.output, re.DOTALL)
     refused = dict.fromkeys(("none", "wrong password"), "unauthorised")
-    assert dict(zip(ways, json.loads(told))) == {**dict.fromkeys(ways, {"queued": 1, "absent": 1}), **refused}
+    assert dict(zip(ways, json.loads(told))) == {**{name: {"queued": 1, "absent": 1} for name in ways}, **refused}
     assert [secret for secret in (users_password, application_credential[1], "gAAAA") if secret in run.output] == []
 
 
@@ -145,16 +144,17 @@ def mirror(host, wait_until):
         host.check_output("systemctl stop lab-mirror")
 
 
-def examples(module):
-    """Tasks of the examples of a module."""
-    _doc, text, _returned, _metadata = get_docstring(
-        f"plugins/modules/{module}.py", fragment_loader, collection_name="glanceops.image_service"
-    )
+@pytest.fixture(scope="module")
+def examples(project):
+    """Give the tasks of the examples of all modules, with the user and the project of this scenario."""
+    texts = [(project / f"plugins/modules/{name}.py").read_text() for name in MODULES]
+    found = [re.search(r'^EXAMPLES = r"""(.*?)"""', text, re.DOTALL | re.MULTILINE)[1] for text in texts]
+    text = "".join(found).replace("alice\n", "u1\n").replace("research\n", "p1\n")
     return yaml.safe_load(text)
 
 
 def test_every_example_does_what_it_says_and_twice_the_same(
-    host, play, clouds, mirror, image_url, keystone, keystone_url, auth, as_user
+    examples, host, play, clouds, mirror, image_url, keystone, keystone_url, auth, as_user
 ):
     administrator = as_user("admin")
     digest = hashlib.sha512(host.file("/srv/disk.qcow2").content).hexdigest()
@@ -166,15 +166,12 @@ def test_every_example_does_what_it_says_and_twice_the_same(
         "keystone_url": keystone_url,
         "alice_password": auth("u1", "p1")["password"],
     }
-    # Names of the examples, as this scenario has them.
-    text = json.dumps([task for module in MODULES for task in examples(module)])
-    tasks = json.loads(text.replace('"alice"', '"u1"').replace('"research"', '"p1"'))
-    assert len(tasks) == 13
+    assert len(examples) == 13
     environment = {"OS_CLOUD": "admin", **clouds}
     try:
-        first = play(tasks, environment, variables)
+        first = play(examples, environment, variables)
         assert first.rc == 0, first.output
-        imports = [task for task in tasks if "glanceops.image_service.image_import" in task]
+        imports = [task for task in examples if "glanceops.image_service.image_import" in task]
         second = play(imports, environment, variables)
     finally:
         images = administrator.request("GET", "/v2/images?limit=100").json["images"]
@@ -197,8 +194,8 @@ def asks(module, host_name, clouds):
     host = testinfra.get_host(f"ansible://{host_name}")
     content = json.loads(host.check_output("cat /root/clouds.json"))["clouds"]["admin"]
 
-    def asks(name, **options):
-        return module(host_name, name, {"auth": content["auth"], **options})
+    def asks(which, **options):
+        return module(host_name, which, {"auth": content["auth"], **options})
 
     return asks
 
