@@ -48,7 +48,7 @@ say = printf '$(if $(MAKE_TERMOUT),\n\033[1m%s\033[0m\n,\n%s\n)' $(1)
 
 .PHONY: help
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deploy
 ifeq ($(INVENTORY),)
@@ -129,6 +129,10 @@ $(patsubst %,molecule-%,$(SCENARIOS) $(LONG_SCENARIOS)): molecule-%: .venv/.comp
 .PHONY: benchmark
 benchmark: .venv/.complete ## measure deployments on throw-away hosts: make benchmark HOSTS=6, or 1, 3 and 6
 	@python benchmarks/deploy.py $(HOSTS)
+
+.PHONY: benchmark-modules
+benchmark-modules: .venv/.complete ## measure what image_status takes, with up to 100,000 images
+	@python benchmarks/image_status.py
 
 .PHONY: lock
 lock: .venv/.complete ## pin the tools of pyproject.toml anew in requirements-dev.txt
