@@ -11,16 +11,18 @@ import io
 import json
 import os
 import re
+import ssl
 import time
 import typing as t
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import fetch_url
+from ansible.module_utils.urls import Request, get_user_agent, make_context
 from ansible_collections.glanceops.image_service.plugins.module_utils.login import (
     checks,
     endpoint_of,
@@ -208,10 +210,8 @@ class Client:
         """The module brings the options of login.options(); ValueError when they are not usable."""
         self.module = module
         self.login = login_of(module.params, os.environ, Path.home(), Path.cwd())
-        # fetch_url reads these from the module by their names.
-        module.params.update(
-            validate_certs=self.login.verify, client_cert=self.login.client_cert, client_key=self.login.client_key
-        )
+        self._session = Request(http_agent=get_user_agent(), follow_redirects="urllib2", use_netrc=False)
+        self._contexts: dict[str | None, ssl.SSLContext] = {}
         self.hide(*self.login.secrets)
         self.requests = 0
         self._token = ""
@@ -264,7 +264,7 @@ class Client:
     def _ask(self, method: str, path: str, data: t.Callable[[], t.Any], content: dict[str, str], expected: int) -> Json:
         login = self._headers()
         advice = "Give the login of a user who may do this."
-        answer, _info = self._exchange(
+        answer, _headers = self._exchange(
             Question(method, self.base + path, data, login, content, expected, advice, self.login.ca_path)
         )
         self._token_worked = bool(self._token)
@@ -282,11 +282,11 @@ class Client:
         url, body = self.login.tokens_url, json.dumps(self.login.request).encode()
         advice = "Check user, password, project and their domains, and that the user has a role there."
         trusted = self.module.params["auth_ca_path"] or self.login.ca_path
-        answer, info = self._exchange(
+        answer, headers = self._exchange(
             Question("POST", url, lambda: body, {}, {"Content-Type": "application/json"}, 201, advice, trusted)
         )
         token = answer.get("token")
-        self._token = info.get("x-subject-token", "")
+        self._token = headers.get("x-subject-token", "")
         if not isinstance(token, dict) or not self._token:
             raise GlanceError(
                 f"POST {url}: expected a token of Keystone v3, got other JSON. "
@@ -307,8 +307,34 @@ class Client:
         """Have AnsibleModule mask these in whatever the module prints."""
         self.module.no_log_values.update(secret for secret in secrets if secret)
 
-    def _exchange(self, asked: Question) -> tuple[Json, dict[str, t.Any]]:
-        """The JSON object of the answer, and what fetch_url tells of it (headers in lower case)."""
+    def _context(self, ca_path: str | None) -> ssl.SSLContext:
+        """What TLS needs, made once: fetch_url reads all authorities for each request, longer than a page takes."""
+        if ca_path not in self._contexts:
+            self._contexts[ca_path] = make_context(
+                cafile=ca_path,
+                validate_certs=self.login.verify,
+                client_cert=self.login.client_cert,
+                client_key=self.login.client_key,
+            )
+        return self._contexts[ca_path]
+
+    def _open(self, asked: Question, body: t.Any, headers: dict[str, str]) -> t.Any:
+        """Response of any status; OSError, ValueError or HTTPException when there is none."""
+        try:
+            return self._session.open(
+                asked.method,
+                asked.url,
+                data=body,
+                headers=headers,
+                timeout=self.module.params["request_timeout"],
+                unredirected_headers=list(asked.login),
+                context=self._context(asked.ca_path),
+            )
+        except HTTPError as error:
+            return error
+
+    def _exchange(self, asked: Question) -> tuple[Json, t.Mapping[str, str]]:
+        """The JSON object of the answer, and its headers."""
         seconds = self.module.params["request_timeout"]
         body = asked.data()
         sent = {"Accept": "application/json", **asked.login, **asked.content}
@@ -316,37 +342,27 @@ class Client:
             # Without a length urllib would send chunks, which not every proxy passes on as they come.
             sent["Content-Length"] = str(os.fstat(body.fileno()).st_size)
         self.requests += 1
+        status, headers, text = -1, {}, ""
         try:
-            response, info = fetch_url(
-                self.module,
-                asked.url,
-                data=body,
-                headers=sent,
-                method=asked.method,
-                timeout=seconds,
-                ca_path=asked.ca_path,
-                unredirected_headers=list(asked.login),
-                use_netrc=False,
-            )
+            with self._open(asked, body, sent) as response:
+                status, headers = response.code, response.headers
+                content = _body(response, seconds)
+        except (OSError, EOFError, ValueError, http.client.HTTPException, zlib.error) as error:
+            status, text = -1, str(error) or type(error).__name__
+            # A certificate may have been renewed since.
+            self._contexts.clear()
         finally:
             if hasattr(body, "close"):
                 body.close()
-        status, text = info["status"], plain(info.get("body")) or str(info.get("msg"))
         if status == asked.expected:
-            try:
-                content = _body(response, seconds)
-                answer = json.loads(content) if content else {}
-            except ValueError:
-                answer = None
-            except (OSError, EOFError, http.client.HTTPException, zlib.error) as error:
-                status, text = -1, str(error) or type(error).__name__
-            else:
-                if isinstance(answer, dict) and (content or asked.expected != 200):
-                    return answer, info
-            if status == asked.expected:
-                text = f"{info.get('content-type', 'content without a type')} that is not a JSON object"
-        elif 200 <= status < 300 and response:
+            answer = _parsed(content)
+            if isinstance(answer, dict) and (content or asked.expected != 200):
+                return answer, headers
+            text = f"{headers.get('content-type', 'content without a type')} that is not a JSON object"
+        elif 200 <= status < 300:
             text = "an answer to another question"
+        elif status != -1:
+            text = plain(content) or response.reason
         got = f"no answer: {text}" if status == -1 else f"{status}: {text}"
         wanted = "200 and JSON" if asked.expected == 200 else str(asked.expected)
         advice = asked.advice if status in (401, 403) else _advice(status)
@@ -354,8 +370,16 @@ class Client:
             f"{asked.method} {shown(asked.url)}: expected {wanted}, got {got}. {advice}",
             status,
             text,
-            _retry_after(info),
+            _retry_after(headers),
         )
+
+
+def _parsed(content: bytes) -> t.Any:
+    """The JSON in it, {} for no content, None for what is no JSON."""
+    try:
+        return json.loads(content) if content else {}
+    except ValueError:
+        return None
 
 
 def _lifetime(token: Json) -> float:
@@ -368,9 +392,9 @@ def _lifetime(token: Json) -> float:
     return (end - began).total_seconds()
 
 
-def _retry_after(info: dict[str, t.Any]) -> float:
+def _retry_after(headers: t.Mapping[str, str]) -> float:
     """Seconds in the header Retry-After; 0 without it, and for its other form, a date, which OpenStack never sends."""
-    value = str(info.get("retry-after", ""))
+    value = headers.get("retry-after", "")
     return float(value) if value.isdigit() else 0.0
 
 

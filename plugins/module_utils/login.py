@@ -95,8 +95,7 @@ class Login:
 def options() -> dict[str, dict[str, t.Any]]:
     """Options of the doc fragment api_connection.
 
-    validate_certs, ca_path, client_cert and client_key have no default, so that clouds.yaml can say them: whoever calls
-    fetch_url puts those of the Login into module.params first, since fetch_url takes None for "do not verify".
+    validate_certs, ca_path, client_cert and client_key have no default, so that clouds.yaml can say them.
     """
     auth: dict[str, dict[str, t.Any]] = {name: {"type": "str"} for name in AUTH}
     for name in SECRETS:
@@ -416,7 +415,7 @@ def _headers(found: dict[str, t.Any], auth_type: str, where: str) -> dict[str, s
             raise ValueError(f"{where}: expected token to be one word of ASCII, found other characters: correct it.")
         return {"X-Auth-Token": token}
     if auth_type == "http_basic":
-        # fetch_url's own way would ask without a password first and look into .netrc.
+        # Ansible's own way would ask without a password first and look into .netrc.
         pair = f"{_value(found, where, 'username')}:{_value(found, where, 'password')}"
         return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     return {}
