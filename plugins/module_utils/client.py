@@ -1,7 +1,11 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking one Image service, as whoever the options say, with no other library than ansible-core."""
+"""Asking one Image service, as whoever the options say.
+
+With Python's own urllib: ansible.module_utils.urls costs a module half as much again before its first request, in time
+and memory (docs/performance.md), and reads the host's authorities anew for each.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +24,9 @@ from datetime import datetime
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import HTTPSHandler, OpenerDirector, Request, build_opener
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import Request, get_user_agent, make_context
 from ansible_collections.glanceops.image_service.plugins.module_utils.login import (
     checks,
     endpoint_of,
@@ -210,8 +214,7 @@ class Client:
         """The module brings the options of login.options(); ValueError when they are not usable."""
         self.module = module
         self.login = login_of(module.params, os.environ, Path.home(), Path.cwd())
-        self._session = Request(http_agent=get_user_agent(), follow_redirects="urllib2", use_netrc=False)
-        self._contexts: dict[str | None, ssl.SSLContext] = {}
+        self._openers: dict[str | None, OpenerDirector] = {}
         self.hide(*self.login.secrets)
         self.requests = 0
         self._token = ""
@@ -307,29 +310,29 @@ class Client:
         """Have AnsibleModule mask these in whatever the module prints."""
         self.module.no_log_values.update(secret for secret in secrets if secret)
 
-    def _context(self, ca_path: str | None) -> ssl.SSLContext:
-        """What TLS needs, made once: fetch_url reads all authorities for each request, longer than a page takes."""
-        if ca_path not in self._contexts:
-            self._contexts[ca_path] = make_context(
-                cafile=ca_path,
-                validate_certs=self.login.verify,
-                client_cert=self.login.client_cert,
-                client_key=self.login.client_key,
-            )
-        return self._contexts[ca_path]
+    def _opener(self, ca_path: str | None) -> OpenerDirector:
+        """What sends requests that trust these authorities, made once: reading them takes longer than a request."""
+        if ca_path not in self._openers:
+            context = ssl.create_default_context(cafile=ca_path)
+            if not self.login.verify:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            if self.login.client_cert:
+                context.load_cert_chain(self.login.client_cert, self.login.client_key)
+            self._openers[ca_path] = build_opener(HTTPSHandler(context=context))
+        return self._openers[ca_path]
 
-    def _open(self, asked: Question, body: t.Any, headers: dict[str, str]) -> t.Any:
+    def _open(self, asked: Question, body: t.Any) -> t.Any:
         """Response of any status; OSError, ValueError or HTTPException when there is none."""
+        headers = {"Accept": "application/json", **asked.content}
+        # base_url and login_of let http and https pass alone.
+        request = Request(asked.url, body, headers, method=asked.method)  # noqa: S310
+        for name, value in asked.login.items():
+            request.add_unredirected_header(name, value)
+        if hasattr(body, "fileno"):
+            # Without a length urllib would send chunks, which not every proxy passes on as they come.
+            request.add_header("Content-Length", str(os.fstat(body.fileno()).st_size))
         try:
-            return self._session.open(
-                asked.method,
-                asked.url,
-                data=body,
-                headers=headers,
-                timeout=self.module.params["request_timeout"],
-                unredirected_headers=list(asked.login),
-                context=self._context(asked.ca_path),
-            )
+            return self._opener(asked.ca_path).open(request, timeout=self.module.params["request_timeout"])
         except HTTPError as error:
             return error
 
@@ -337,20 +340,16 @@ class Client:
         """The JSON object of the answer, and its headers."""
         seconds = self.module.params["request_timeout"]
         body = asked.data()
-        sent = {"Accept": "application/json", **asked.login, **asked.content}
-        if hasattr(body, "fileno"):
-            # Without a length urllib would send chunks, which not every proxy passes on as they come.
-            sent["Content-Length"] = str(os.fstat(body.fileno()).st_size)
         self.requests += 1
         status, headers, text = -1, {}, ""
         try:
-            with self._open(asked, body, sent) as response:
+            with self._open(asked, body) as response:
                 status, headers = response.code, response.headers
                 content = _body(response, seconds)
         except (OSError, EOFError, ValueError, http.client.HTTPException, zlib.error) as error:
             status, text = -1, str(error) or type(error).__name__
             # A certificate may have been renewed since.
-            self._contexts.clear()
+            self._openers.clear()
         finally:
             if hasattr(body, "close"):
                 body.close()

@@ -222,12 +222,14 @@ class ImageApi:
                 markers.pop()
                 continue
             ids = [image["id"] for image in page["images"]]
+            following = parse_qs(urlsplit(page.get("next") or "").query).get("marker", [""])[0]
             for image in page["images"]:
                 if image["id"] not in before:
                     given += 1
                     yield image
             before = set(ids)
-            following = parse_qs(urlsplit(page.get("next") or "").query).get("marker", [""])[0]
+            # Not two pages in memory while the next one is read.
+            page.clear()
             if not following or (enough and given >= enough):
                 return
             if following in passed:
