@@ -13,6 +13,8 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
+
 UNITS = "/etc/systemd/system"
 # The first line of every unit of ours, by which it is known when nothing names it any more.
 MARK = "# Managed by Ansible: glance_mounts of glanceops.image_service."
@@ -104,9 +106,7 @@ def pending(mounts: list[dict[str, str]], directory: str) -> list[str]:
 
 def _answer_problem(path: str) -> str:
     try:
-        done = subprocess.run(
-            ["stat", "--file-system", "--", path], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False
-        )
+        done = run_program(["stat", "--file-system", "--", path], capture_output=True, timeout=_ANSWER_SECONDS)
     except subprocess.TimeoutExpired:
         return f"it does not answer within {_ANSWER_SECONDS} s"
     return "" if done.returncode == 0 else done.stderr.strip().rpartition(": ")[2]

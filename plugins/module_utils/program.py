@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
 
 
@@ -29,19 +30,16 @@ def run_as(user: str, command: Sequence[str], timeout: float, **options: Any) ->
     except KeyError as error:
         raise ProgramError(f"there is no user named {user} on this host: run site.yml first") from error
     try:
-        return subprocess.run(
+        return run_program(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            text=True,
-            errors="replace",
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
             cwd="/",
             user=account.pw_uid,
             group=account.pw_gid,
             extra_groups=[],
             timeout=timeout,
-            check=False,
             **{"stderr": subprocess.PIPE, **options},
         )
     except subprocess.TimeoutExpired as error:

@@ -18,6 +18,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
+
 FORMAT = 1
 """Part of every digest: raised when the same pins have to be laid out differently, so that hosts build anew."""
 
@@ -66,7 +68,7 @@ def find_interpreter(python: str) -> Interpreter:
         )
     ask = "import sys; print(*sys.version_info[:3], sys.implementation.name)"
     try:
-        answer = subprocess.run([python, "-I", "-c", ask], capture_output=True, text=True, check=True, timeout=60)
+        answer = run_program([python, "-I", "-c", ask], capture_output=True, check=True, timeout=60)
         major, minor, micro, implementation = answer.stdout.split()
         return Interpreter(path, (int(major), int(minor), int(micro)), implementation)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
@@ -284,15 +286,12 @@ def _uv(uv: str, work: str, *args: str) -> None:
         "UV_CACHE_DIR": os.path.join(work, "cache"),
     }
     command = [uv, "--no-config", "--offline", "--no-progress", "--color", "never", *args]
-    done = subprocess.run(
+    done = run_program(
         command,
         capture_output=True,
-        text=True,
-        errors="replace",
         cwd=work,
         env=environment,
         stdin=subprocess.DEVNULL,
-        check=False,
     )
     if done.returncode:
         said = " / ".join(line.strip() for line in done.stderr.splitlines()[-12:] if line.strip())

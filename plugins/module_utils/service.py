@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
 
 _POLL_SECONDS = 0.2
@@ -60,7 +61,7 @@ def systemctl(*arguments: str, timeout: float | None = 60) -> str:
     """Run systemctl; *timeout* in seconds. Raises ServiceError with systemd's own words."""
     command = ["systemctl", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        done = run_program(command, capture_output=True, timeout=timeout)
     except subprocess.TimeoutExpired as error:
         raise ServiceError(f"'{' '.join(command)}' did not end within {timeout:.0f} s") from error
     if done.returncode != 0:
@@ -158,7 +159,7 @@ def run_check(check: str, units: list[str], seconds: float) -> Health:
         raise RunError(f"{check} was not run, 'systemctl status {check}' tells which of its conditions is not met")
     if refused:
         # What it wrote last may still be on its way.
-        subprocess.run(["journalctl", "--sync"], capture_output=True, check=False)
+        run_program(["journalctl", "--sync"], capture_output=True)
     return _judge(check, state)
 
 
@@ -218,9 +219,7 @@ def _judge(check: str, state: dict[str, str]) -> Health:
 
 def journal_cursor() -> str:
     """Return the place where the journal ends now, "" when it is empty."""
-    done = subprocess.run(
-        ["journalctl", "-q", "-n", "1", "-o", "cat", "--show-cursor"], capture_output=True, text=True, check=False
-    )
+    done = run_program(["journalctl", "-q", "-n", "1", "-o", "cat", "--show-cursor"], capture_output=True)
     found = re.search(r"^-- cursor: (.*)$", done.stdout, re.MULTILINE)
     return found[1] if found else ""
 
@@ -242,7 +241,7 @@ def last_words(unit: str, state: dict[str, str]) -> str:
 
 
 def _journal(*arguments: str) -> list[str]:
-    done = subprocess.run(["journalctl", "-q", "-o", "cat", *arguments], capture_output=True, text=True, check=False)
+    done = run_program(["journalctl", "-q", "-o", "cat", *arguments], capture_output=True)
     return [mask_text(line) for line in done.stdout.splitlines() if line.strip()]
 
 

@@ -193,6 +193,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import config_set
+from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_pair, mask_text
 
 _VALIDATOR_SECONDS = 120
@@ -270,7 +271,7 @@ def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool) -> 
         return
     account = pwd.getpwnam(validator["user"])
     try:
-        done = subprocess.run(
+        done = run_program(
             [fill(argument) for argument in validator["argv"]],
             stdin=subprocess.DEVNULL,
             env={
@@ -284,9 +285,7 @@ def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool) -> 
             extra_groups=[],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
             timeout=_VALIDATOR_SECONDS,
-            check=False,
         )
     except OSError as error:
         raise refused(f"{validator['argv'][0]} can't be run: {error.strerror}") from error

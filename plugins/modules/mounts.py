@@ -68,11 +68,11 @@ changed_paths:
 import contextlib
 import os
 import pathlib
-import subprocess
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import mounts, service
+from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
 
 
 class MountError(Exception):
@@ -109,7 +109,7 @@ def mount_one(mount: dict[str, str], seconds: float) -> None:
             # One that did not end in time is at it still, and would be for minutes.
             service.systemctl("stop", "--no-block", "--", unit)
         # What the program wrote last may still be on its way.
-        subprocess.run(["journalctl", "--sync"], capture_output=True, check=False)
+        run_program(["journalctl", "--sync"], capture_output=True)
         reason = service.last_words(unit, service.properties(unit)) or str(error)
         raise MountError(
             f"{mount['src']} should be mounted at {mount['path']}, found: {reason}. "
