@@ -18,23 +18,21 @@ import re
 import ssl
 import time
 import typing as t
-import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPSHandler, OpenerDirector, Request, build_opener
+from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils.login import (
+    LOOPBACK,
     checks,
     endpoint_of,
     login_of,
     options,
 )
-
-DEFAULT_URL = "http://127.0.0.1:9292"
 
 SHOWN_URL = 200
 """Characters of a URL that a message repeats."""
@@ -45,8 +43,8 @@ TRANSIENT = (-1, 429, 502, 503, 504)
 RENEWED_BEFORE = 60
 """Seconds before its end at which a token is not used any more: a request that has begun with it must end in time."""
 
-FIRST_PAUSE, MAX_PAUSE, BACKOFF = 0.5, 5.0, 1.5
-"""Seconds to wait after the first failure of a request, and at most; each is so many times the one before."""
+BACKOFF = 1.5
+"""How many times as long as the one before a pause is."""
 
 Json = dict[str, t.Any]
 
@@ -78,6 +76,14 @@ def reason_of(status: int) -> str:
     return "unauthorised" if status in (401, 403) else "unhealthy"
 
 
+def growing(first: float, longest: float) -> t.Iterator[float]:
+    """Seconds of each pause: half as long again as the one before, up to the longest, or the first if that is more."""
+    pause = first
+    while True:
+        yield pause
+        pause = min(pause * BACKOFF, max(longest, first))
+
+
 Result = t.TypeVar("Result")
 
 
@@ -91,7 +97,7 @@ def patient(
 
     Pauses grow, and are as long as the service asks for with Retry-After if that is longer. Raises the last error.
     """
-    end, pause = clock() + seconds, FIRST_PAUSE
+    end, pauses = clock() + seconds, growing(0.5, 5.0)
     while True:
         try:
             return ask()
@@ -99,16 +105,19 @@ def patient(
             left = end - clock()
             if not error.transient or left <= 0:
                 raise
-            sleep(min(max(pause, error.retry_after), left))
-            pause = min(pause * BACKOFF, MAX_PAUSE)
+            sleep(min(max(next(pauses), error.retry_after), left))
+
+
+WAITING = {"interval": {"type": "float", "default": 1.0}, "grace": {"type": "int", "default": 60}}
+"""Options of the doc fragment waiting."""
 
 
 def image_module(spec: dict[str, dict[str, t.Any]], **rules: t.Any) -> AnsibleModule:
-    """AnsibleModule with these options, those that say how the service is reached, and the rules of both."""
+    """AnsibleModule with these options, those that say how the service is reached and waited for, and their rules."""
     joined = checks()
     for name, rule in rules.items():
         joined[name] = {**joined.get(name, {}), **rule} if isinstance(rule, dict) else [*joined.get(name, []), *rule]
-    return ImageModule(argument_spec={**options(), **spec}, **joined, supports_check_mode=True)
+    return ImageModule(argument_spec={**options(), **WAITING, **spec}, **joined, supports_check_mode=True)
 
 
 class ImageModule(AnsibleModule):
@@ -130,10 +139,9 @@ def connect(module: AnsibleModule, wrong: str = "", address: str | None = None) 
     """
     try:
         secret = urlsplit(address or "").password
+        module.no_log_values.update([secret] if secret else [])
         if not wrong:
-            client = Client(module)
-            client.hide(secret or "")
-            return client
+            return Client(module)
     except ValueError as error:
         wrong = str(error)
     return module.fail_json(msg=wrong)
@@ -145,21 +153,22 @@ def finish(module: AnsibleModule, client: Client, result: Json) -> t.NoReturn:
     end(**result, requests=client.requests)
 
 
-def base_url(api_url: str) -> str:
+def base_url(api_url: str, name: str = "api_url") -> str:
     """Address of the service without a version: a trailing slash, /v2 and /v2/ are cut off.
 
-    ValueError when it is no http or https URL with a host, has a query, or carries a user name or a password.
+    ValueError, which calls it by the name, when it is no http or https URL with a host, has a query, or carries a user
+    name or a password.
     """
     parts = urlsplit(api_url)
     if "@" in parts.netloc:
-        raise ValueError("api_url has a user name in it: expected no secret there, give username and password.")
+        raise ValueError(f"{name} has a user name in it: expected no secret there, give username and password.")
     try:
         # Looked at for the ValueError that a port which is none raises.
         _port = parts.port
     except ValueError as error:
-        raise ValueError(f"api_url is '{api_url}': {error}.") from error
+        raise ValueError(f"{name} is '{api_url}': {error}.") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"api_url is '{api_url}': expected a URL such as {DEFAULT_URL}, without a query.")
+        raise ValueError(f"{name} is '{api_url}': expected a URL such as {LOOPBACK}, without a query.")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v2').rstrip('/')}"
 
 
@@ -186,6 +195,52 @@ def _body(response: t.Any, seconds: float) -> bytes:
     if getattr(response, "length", None):
         raise ConnectionError(f"the connection was cut {response.length} bytes before the end of the answer")
     return b"".join(chunks)
+
+
+class _Attentive:
+    """A connection on which an answer that comes before the whole body is sent is still read.
+
+    A service that refuses an upload, such as one beyond a quota, may answer at once and close.
+    """
+
+    connected = False
+
+    def connect(self) -> None:
+        """Note that from now on an error is one of sending."""
+        super().connect()  # type: ignore[misc]
+        self.connected = True
+
+    def request(self, *given: t.Any, **more: t.Any) -> None:
+        """Send the request as far as the service takes it."""
+        try:
+            super().request(*given, **more)  # type: ignore[misc]
+        except (BrokenPipeError, ConnectionResetError):
+            if not self.connected:
+                raise
+
+
+class _PlainConnection(_Attentive, http.client.HTTPConnection):
+    pass
+
+
+class _TlsConnection(_Attentive, http.client.HTTPSConnection):
+    pass
+
+
+class _Plain(HTTPHandler):
+    def http_open(self, req: Request) -> t.Any:
+        """Open plain HTTP."""
+        return self.do_open(_PlainConnection, req)
+
+
+class _Tls(HTTPSHandler):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self.trust = context
+
+    def https_open(self, req: Request) -> t.Any:
+        """Open HTTP over TLS."""
+        return self.do_open(_TlsConnection, req, context=self.trust)
 
 
 @dataclass(frozen=True)
@@ -220,9 +275,15 @@ class Client:
         self._token = ""
         self._token_ends = 0.0
         self._token_worked = False
-        asks_keystone = self.login.auth_type == "keystone"
-        named = self.login.endpoint or ("" if asks_keystone else DEFAULT_URL)
-        self._base = base_url(named) if named else ""
+        self._project: str | None = None
+        self._base = base_url(self.login.endpoint) if self.login.endpoint else ""
+        for option, path in (("ca_path", self.login.ca_path), ("auth_ca_path", module.params["auth_ca_path"])):
+            try:
+                self._opener(path)
+            except OSError as error:
+                given = f"{option} {path}" if path else "the host's own"
+                pair = f", client_cert {self.login.client_cert}" if self.login.client_cert else ""
+                raise ValueError(f"expected certificates in {given}{pair}, found: {error}.") from error
 
     @property
     def base(self) -> str:
@@ -230,6 +291,12 @@ class Client:
         if not self._base:
             self._headers()
         return self._base
+
+    @property
+    def project(self) -> str | None:
+        """Id of the project that Keystone's token is for; None where Keystone is not asked, or it is for none."""
+        self._headers()
+        return self._project
 
     def get(self, path: str) -> Json:
         """JSON object at a path of the service; GlanceError, which names the URL, what was expected and what came."""
@@ -298,11 +365,12 @@ class Client:
             )
         self.hide(self._token)
         self._token_worked = False
+        self._project = (token.get("project") or {}).get("id")
         self._token_ends = time.monotonic() + max(_lifetime(token) - RENEWED_BEFORE, 0.0)
         if not self._base:
             try:
                 found = endpoint_of(token.get("catalog") or [], self.login.region_name, self.login.interface)
-                self._base = base_url(found)
+                self._base = base_url(found, "the image service's address in Keystone's catalogue")
             except ValueError as error:
                 raise GlanceError(str(error), 200) from error
 
@@ -318,7 +386,7 @@ class Client:
                 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             if self.login.client_cert:
                 context.load_cert_chain(self.login.client_cert, self.login.client_key)
-            self._openers[ca_path] = build_opener(HTTPSHandler(context=context))
+            self._openers[ca_path] = build_opener(_Plain, _Tls(context=context))
         return self._openers[ca_path]
 
     def _open(self, asked: Question, body: t.Any) -> t.Any:
@@ -346,7 +414,7 @@ class Client:
             with self._open(asked, body) as response:
                 status, headers = response.code, response.headers
                 content = _body(response, seconds)
-        except (OSError, EOFError, ValueError, http.client.HTTPException, zlib.error) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             status, text = -1, str(error) or type(error).__name__
             # A certificate may have been renewed since.
             self._openers.clear()
@@ -361,10 +429,10 @@ class Client:
         elif 200 <= status < 300:
             text = "an answer to another question"
         elif status != -1:
-            text = plain(content) or response.reason
+            text = (plain(content) or response.reason).rstrip(".")
         got = f"no answer: {text}" if status == -1 else f"{status}: {text}"
         wanted = "200 and JSON" if asked.expected == 200 else str(asked.expected)
-        advice = asked.advice if status in (401, 403) else _advice(status)
+        advice = asked.advice if status in (401, 403) else _advice(status, urlsplit(asked.url).path)
         raise GlanceError(
             f"{asked.method} {shown(asked.url)}: expected {wanted}, got {got}. {advice}",
             status,
@@ -386,7 +454,7 @@ def _lifetime(token: Json) -> float:
     try:
         # Python before 3.11 does not know the Z of "2026-11-26T06:00:00.000000Z".
         began, end = (datetime.fromisoformat(token[key].rstrip("Z")) for key in ("issued_at", "expires_at"))
-    except (KeyError, ValueError, AttributeError):
+    except (KeyError, ValueError, AttributeError, TypeError):
         return 3600.0
     return (end - began).total_seconds()
 
@@ -397,12 +465,14 @@ def _retry_after(headers: t.Mapping[str, str]) -> float:
     return float(value) if value.isdigit() else 0.0
 
 
-def _advice(status: int) -> str:
+def _advice(status: int, path: str) -> str:
     """What an operator does next about such an answer."""
     if status == -1:
         return "Check that the service runs there, and the address, the network and the TLS options."
-    if status in (200, 404):
-        return "Check that api_url is the address of the Image service."
+    if status == 200 or (status == 404 and path.endswith(("/v2/images", "/auth/tokens"))):
+        return "Check that this is the address of the service."
+    if status == 404:
+        return "Check that it is there, and that the service knows how to do this."
     if status in (409, 413):
         return "Change what was asked for, or what stands in its way."
     return "Look into the log of the service, and of the proxy in front of it."

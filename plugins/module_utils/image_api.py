@@ -32,7 +32,8 @@ class Selection:
     """Which images are meant: those of the ids and of the names, or all when both are None, that the rest lets pass.
 
     name_pattern: shell pattern of which the case counts; tags: all of which an image must have; hidden: whether only
-    hidden images are meant, only others, or both (None).
+    hidden images are meant, only others, or both (None); own: unless an owner is named, only what the caller's ordinary
+    listing shows, without other projects' community images and those that are shared and not accepted.
     """
 
     ids: list[str] | None = None
@@ -42,6 +43,7 @@ class Selection:
     owner: str | None = None
     visibility: str | None = None
     hidden: bool | None = None
+    own: bool = False
 
     @property
     def everything(self) -> bool:
@@ -53,13 +55,16 @@ class Selection:
 
         legacy: the Glance is one before 18.0.0, where visibility=all is a 400.
         """
-        common: Query = {}
+        ordinary = self.own and not self.owner
+        common: Query = {} if ordinary else {"member_status": "all"}
         if self.tags:
             common["tag"] = list(self.tags)
         if self.owner:
             common["owner"] = self.owner
-        if self.visibility:
-            seen: list[Query] = [{"visibility": self.visibility}]
+        if ordinary:
+            seen: list[Query] = [{}]
+        elif self.visibility:
+            seen = [{"visibility": self.visibility}]
         else:
             seen = [{}, {"visibility": "community"}] if legacy else [{"visibility": "all"}]
         hidden: dict[bool | None, list[Query]] = {False: [{}], True: [{"os_hidden": "true"}]}
@@ -158,7 +163,7 @@ class ImageApi:
     def _named(self, meant: Selection) -> t.Iterator[Raw]:
         found: dict[str, Raw] = {}
         for filters in meant.passes(self._legacy):
-            known = {image["name"] for image in found.values()}
+            known = {image.get("name") for image in found.values()}
             lower = {image_id.lower() for image_id in found}
             pages = self._matching("id", [one for one in meant.ids or [] if one.lower() not in lower], filters)
             pages += self._matching("name", [one for one in meant.names or [] if one not in known], filters)
@@ -208,7 +213,7 @@ class ImageApi:
         that is the marker was deleted in the meantime, the one before it takes its place, and what is listed again is
         known by the ids of the page before.
         """
-        query: Query = {"limit": str(PAGE), **filters, "member_status": "all"}
+        query: Query = {"limit": str(PAGE), **filters}
         given = 0
         markers: list[str] = []
         before: set[str] = set()

@@ -14,7 +14,6 @@ from urllib.parse import quote
 from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError, patient
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_api import ImageApi, Selection
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import (
-    Image,
     Step,
     label,
     summary,
@@ -35,6 +34,13 @@ FORMATS = ("disk_format", "container_format")
 
 PLAIN = ("visibility", "protected", "min_disk", "min_ram", "owner")
 """Options that are attributes of an image by the same name."""
+
+NO_PROPERTIES = {
+    *(*FORMATS, *PLAIN, "name", "id", "tags", "status", "size", "virtual_size", "checksum", "os_hash_algo"),
+    *("os_hash_value", "os_hidden", "created_at", "updated_at", "stores", "locations", "direct_url", "self", "file"),
+    "schema",
+}
+"""Attributes of an image, which no property can be named after (get_base_properties in glance/api/v2/images.py)."""
 
 BLOCK = 1 << 20
 
@@ -57,12 +63,19 @@ class Source:
     def digest(self, algorithm: str) -> str:
         """Hash in hexadecimal, by the name that Glance and hashlib have for the algorithm."""
         if algorithm not in self._digests:
-            digest = hashlib.new(algorithm)
+            digest = hashlib.new(algorithm, usedforsecurity=False)
             with open(self.path, "rb") as file:
                 while block := file.read(BLOCK):
                     digest.update(block)
             self._digests[algorithm] = digest.hexdigest()
         return self._digests[algorithm]
+
+
+def hash_of(image: Raw) -> tuple[str, t.Any]:
+    """Algorithm and value of the hash of an image; one of before Glance 17.0.0 has an MD5 alone."""
+    if image.get("os_hash_value"):
+        return str(image.get("os_hash_algo")), image["os_hash_value"]
+    return "md5", image.get("checksum")
 
 
 @dataclass(frozen=True)
@@ -85,15 +98,17 @@ class Target:
     must_succeed: bool = True
     hide_others: bool = False
 
+    def wanted_hash(self, algorithm: str) -> str:
+        """Hash that the data must have, "" for any."""
+        return self.os_hash_value or (self.data.digest(algorithm) if self.data else "")
+
     def is_data_of(self, image: Raw) -> bool:
         """Whether the data of an image, which it has, is the wanted one as far as that is known."""
-        if self.os_hash_value:
-            return image.get("os_hash_value") == self.os_hash_value
-        if not self.data:
-            return True
-        # Sizes first: a file of many GiB takes long to read. An image of before Glance 17.0.0 has an MD5 alone.
-        algorithm, value = image.get("os_hash_algo") or "md5", image.get("os_hash_value") or image.get("checksum")
-        return image.get("size") == self.data.size and value == self.data.digest(algorithm)
+        algorithm, value = hash_of(image)
+        # Sizes first: a file of many GiB takes long to read.
+        if self.data and not self.os_hash_value and image.get("size") != self.data.size:
+            return False
+        return self.wanted_hash(algorithm) in ("", value)
 
 
 @dataclass
@@ -102,7 +117,7 @@ class Plan:
 
     image: the one that is used, {} for a new one; patch: what is changed of its record; late: what is changed once the
     data is known to be right; fill: whether its data is still to be brought; stores: those into which an active image
-    is to be copied; hide: ids of the images that it takes the place of.
+    is to be copied; hide: the images that it takes the place of; wait: whether there is anything to wait for.
     """
 
     image: Raw = field(default_factory=dict)
@@ -111,7 +126,7 @@ class Plan:
     fill: bool = False
     wait: bool = True
     stores: tuple[str, ...] = ()
-    hide: list[str] = field(default_factory=list)
+    hide: list[Raw] = field(default_factory=list)
 
     def steps(self, method: str) -> list[str]:
         """Names of what is to be done, in order."""
@@ -129,7 +144,7 @@ def target_of(params: dict[str, t.Any]) -> Target:
     needs = METHODS[method]
     for option in ("src", "uri"):
         if params[option] and option != needs:
-            raise ValueError(f"{option} is '{params[option]}': expected none, since {method} takes no {option}.")
+            raise ValueError(f"{option} should not be given for {method}, which has no use for it: leave it out.")
     if needs and not params[needs]:
         raise ValueError(f"{needs} should be given for {method}, found none.")
     if method != COPY and not (params["name"] and params["disk_format"]):
@@ -141,26 +156,32 @@ def target_of(params: dict[str, t.Any]) -> Target:
     if method == UPLOAD and (len(params["stores"] or []) > 1 or params["all_stores"]):
         raise ValueError("stores should be one at most for upload; glance-direct brings data into several.")
     facts = {name: params[name] for name in (*FORMATS, *PLAIN) if params[name] is not None}
-    if params["hidden"] is not None:
-        facts["os_hidden"] = params["hidden"]
-    properties = {name: str(value) for name, value in (params["properties"] or {}).items()}
-    own = {*FORMATS, *PLAIN, "os_hidden", "name", "id", "tags", "status", "size"} & set(properties)
-    if own:
-        raise ValueError(f"properties has {', '.join(sorted(own))}: expected no attribute that Glance keeps itself.")
+    if params["hidden"] is not None or params["hide_others"]:
+        facts["os_hidden"] = bool(params["hidden"])
     data = Source(params["src"]) if params["src"] else None
     return Target(
         params["name"],
         params["id"],
         method,
-        {**facts, **properties},
+        {**facts, **_properties(params["properties"] or {})},
         None if params["tags"] is None else sorted(set(params["tags"])),
         params["uri"] or "",
         data,
         (params["os_hash_value"] or "").lower(),
         tuple(params["stores"] or ()),
         params["all_stores_must_succeed"],
-        params["hide_others"],
+        params["hide_others"] and not params["id"],
     )
+
+
+def _properties(given: dict[str, t.Any]) -> dict[str, str]:
+    own = sorted(NO_PROPERTIES.intersection(given))
+    if own:
+        raise ValueError(f"properties has {', '.join(own)}: expected no attribute that Glance keeps itself.")
+    empty = sorted(name for name, value in given.items() if value is None)
+    if empty:
+        raise ValueError(f"properties has {', '.join(empty)} without a value: give one, or leave it out.")
+    return {name: str(value) for name, value in given.items()}
 
 
 def plan(target: Target, images: list[Raw], stores: tuple[str, ...]) -> Plan:
@@ -168,36 +189,67 @@ def plan(target: Target, images: list[Raw], stores: tuple[str, ...]) -> Plan:
 
     ValueError when it cannot be done.
     """
-    whole = [image for image in images if image["status"] in ("active", "deactivated")]
+    # One that is deactivated counts as there, but not before one that can be used.
+    whole = [image for status in ("active", "deactivated") for image in images if image["status"] == status]
     right = [image for image in whole if target.is_data_of(image)]
     if target.method == COPY and not (right and right[0]["status"] == "active"):
         raise ValueError(_nothing_to_copy(target, images))
     if right:
-        image = right[0]
-        others = [other for other in whole if other is not image and not other.get("os_hidden")]
-        return Plan(
-            image,
-            changes(target, image),
-            wait=image["status"] == "active",
-            stores=tuple(store for store in stores if store not in summary(image)["stores"]),
-            hide=[other["id"] for other in others] if target.hide_others else [],
-        )
+        return _completed(target, right[0], whole, stores)
     late = _late(target)
     now = replace(target, facts={name: value for name, value in target.facts.items() if name not in late})
-    hide = [other["id"] for other in whole if not other.get("os_hidden")] if target.hide_others else []
     for image in images:
         if image["status"] in ("saving", "importing") or (image not in whole and image.get("os_glance_import_task")):
             # Somebody's upload or import is at work, such as that of a run that was cut off.
-            return Plan(image, changes(now, image), late, hide=hide)
-    usable = {DIRECT: ("queued", "uploading")}.get(target.method, ("queued",))
-    image = next((image for image in images if image["status"] in usable), {})
-    return Plan(image, changes(now, image) if image else [], late, fill=True, hide=hide)
+            return Plan(image, changes(now, image), late, hide=_others(target, whole, image))
+    image = next((image for image in images if _can_be_filled(target, image)), {})
+    return Plan(image, changes(now, image) if image else [], late, fill=True, hide=_others(target, whole, image))
+
+
+def _completed(target: Target, image: Raw, whole: list[Raw], stores: tuple[str, ...]) -> Plan:
+    """What an image that has its data lacks besides."""
+    active, at_work = image["status"] == "active", bool(image.get("os_glance_import_task"))
+    lacks = tuple(store for store in stores if store not in summary(image)["stores"])
+    if lacks and not active:
+        raise ValueError(
+            f"{label(summary(image))} should be active to be copied into {' and '.join(lacks)}, found: it is "
+            f"{image['status']}. Have it reactivated first."
+        )
+    return Plan(
+        image,
+        changes(target, image),
+        wait=bool(lacks),
+        # Glance takes one import of an image at a time; a later run brings what this one does not.
+        stores=() if at_work else lacks,
+        hide=_others(target, whole, image) if active else [],
+    )
+
+
+def _others(target: Target, whole: list[Raw], image: Raw) -> list[Raw]:
+    """The images whose place this one takes: active, found by their name, and, as far as it is known, of its owner."""
+    candidates = [one for one in whole if one is not image and one["status"] == "active" and not one.get("os_hidden")]
+    same = [one for one in candidates if not image or one.get("owner") == image.get("owner")]
+    return same if target.hide_others else []
+
+
+def _can_be_filled(target: Target, image: Raw) -> bool:
+    """Whether an image that has no data yet, such as that of a run that was cut off, can be given it.
+
+    Glance notes the size of an image that is uploading once all of what was staged has come (stage in
+    glance/api/v2/image_data.py); before that, somebody may still be sending it.
+    """
+    if image["status"] == "queued":
+        return True
+    staged = image["status"] == "uploading" and target.method == DIRECT and target.data
+    return bool(staged and image.get("size") == staged.size)
 
 
 def _late(target: Target) -> dict[str, t.Any]:
-    """Facts that an image gets only when the hash of what Glance has fetched is known to be right."""
-    seen = target.facts.get("visibility") in ("public", "community")
-    return {"visibility": target.facts["visibility"]} if seen and target.uri and target.os_hash_value else {}
+    """Facts that an image gets only when its data is known to be right."""
+    late = {"protected": True} if target.facts.get("protected") else {}
+    if target.uri and target.os_hash_value and target.facts.get("visibility") in ("public", "community"):
+        late["visibility"] = target.facts["visibility"]
+    return late
 
 
 def _nothing_to_copy(target: Target, images: list[Raw]) -> str:
@@ -213,6 +265,9 @@ def changes(target: Target, image: Raw) -> list[Raw]:
         if image.get(name) == value:
             continue
         if name in FORMATS and image["status"] != "queued":
+            if not (target.data and not target.os_hash_value):
+                # Its data may be what the service made of it (image_conversion, image_decompression).
+                continue
             raise ValueError(
                 f"{label(summary(image))} has {name} {image.get(name)}, which cannot be changed any more: expected "
                 f"{value}. Correct {name}, or delete the image."
@@ -224,8 +279,9 @@ def changes(target: Target, image: Raw) -> list[Raw]:
     return patch
 
 
-def before_and_after(target: Target, image: Raw, work: Plan) -> dict[str, Raw]:
+def before_and_after(target: Target, work: Plan, stores: tuple[str, ...]) -> dict[str, Raw]:
     """What --diff shows: the facts that are asked for, as they are and as they will be."""
+    image = work.image
     names = ["name", *target.facts]
     before = {name: image.get(name) for name in names} if image else {}
     after = {**before, "name": image.get("name") or target.name, **target.facts}
@@ -234,101 +290,121 @@ def before_and_after(target: Target, image: Raw, work: Plan) -> dict[str, Raw]:
         after["tags"] = target.tags
     if work.fill or work.stores:
         before["stores"] = summary(image)["stores"] if image else []
-        after["stores"] = [*before["stores"], *(work.stores or target.stores or ["(the default store)"])]
+        after["stores"] = [*before["stores"], *(work.stores or stores or ["(the default store)"])]
+    if work.hide:
+        before["others"] = {other["id"]: "shown" for other in work.hide}
+        after["others"] = {other["id"]: "hidden" for other in work.hide}
     return {"before": before, "after": after}
 
 
 class Importer:
-    """The requests that bring a target about; done: names of the steps that were taken."""
+    """The requests that bring a target about; done: names of the steps that were taken; image: as last seen, or {}."""
 
     def __init__(self, client: Client, params: dict[str, t.Any]) -> None:
-        """Take params of the module: all_stores, wait, timeout, interval, grace."""
+        """Take params of the module: owner, all_stores, wait, timeout, interval, grace."""
         self.client = client
         self.api = ImageApi(client)
         self.params = params
         self.done: list[str] = []
+        self.image: Raw = {}
 
     def look(self, target: Target) -> tuple[list[Raw], tuple[str, ...]]:
         """Images with the name or id, and the stores that are to hold the data; GlanceError."""
-        meant = Selection(
-            ids=[target.image_id] if target.image_id else None,
-            names=None if target.image_id else [str(target.name)],
-            owner=None if target.image_id else self.params["owner"],
-        )
-        images = patient(lambda: list(self.api.find(meant)), self.params["grace"])
+        images = patient(lambda: self._images(target), self.params["grace"])
         if not self.params["all_stores"]:
             return images, target.stores
         found = patient(lambda: self.client.get("/v2/info/stores"), self.params["grace"]).get("stores", [])
         return images, tuple(store["id"] for store in found if str(store.get("read-only")).lower() != "true")
 
+    def _images(self, target: Target) -> list[Raw]:
+        if target.image_id:
+            return list(self.api.find(Selection(ids=[target.image_id])))
+        # Other projects' images of the name are none of ours: everybody may make a community image of any name.
+        named = Selection(
+            names=[str(target.name)],
+            owner=self.params["owner"] or self.client.project,
+            hidden=False,
+            own=True,
+        )
+        images = list(self.api.find(named))
+        if not any(image["status"] == "active" and target.is_data_of(image) for image in images):
+            images += self.api.find(replace(named, hidden=True))
+        # The database may think that two names are the same which are not.
+        return [image for image in images if image.get("name") == target.name]
+
     def carry_out(self, target: Target, work: Plan, stores: tuple[str, ...]) -> dict[str, t.Any]:
-        """Take the steps of a plan, wait, and return image, task_id, and on failure also failed, reason and msg."""
-        image_id, made = work.image.get("id", ""), not work.image
-        began = False
+        """Take the steps of a plan, wait, and return task_id, and on failure also failed, reason and msg."""
+        self.image, made = summary(work.image) if work.image else {}, not work.image
         if made:
-            image_id = self._create(target, work)
+            self._create(target, work)
+        image_id = self.image["id"]
         self._update(image_id, work.patch, "update")
-        if work.fill:
-            self._fill(target, image_id, work.image.get("status", "queued"), stores)
-            began = target.method != UPLOAD
-        if work.stores:
-            self._import(image_id, {"method": {"name": COPY}, **self._where(work.stores)}, COPY)
-            began = True
+        began = self._bring(target, work, stores)
         task, seen = self._task(image_id) if began else ("", False)
-        if not (self.params["wait"] and work.wait):
-            return {"image": summary(self.client.get(_path(image_id))), "task_id": task}
-        status = "active" if work.stores else "importing"
-        result = self._wait(image_id, stores if target.must_succeed else (), [(status, True)] if seen else [])
-        image = result.pop("images")[0]
-        result = {"image": image, "task_id": task, **{key: result[key] for key in result if key in FAILURE}}
-        if "failed" in result:
-            return result
-        if not target.is_data_of(image):
-            return {**result, **self._refuse(target, image, made)}
+        result: dict[str, t.Any] = {"task_id": task}
+        if work.fill or work.wait:
+            if not self.params["wait"]:
+                self.image = summary(self.client.get(_path(image_id)))
+                return result
+            trail: list[Step] = [("active" if work.stores else "importing", True)] if seen else []
+            waited = self._wait(image_id, stores if target.must_succeed else (), trail)
+            self.image = (waited["images"] or [self.image])[0]
+            if "failed" in waited:
+                return {**result, **{key: waited[key] for key in ("failed", "reason", "msg")}}
+            if self._is_wrong(target):
+                return {**result, **self._refuse(target, made)}
         self._update(image_id, _replaced(work.late), "publish")
         for other in work.hide:
-            self._update(other, _replaced({"os_hidden": True}), "hide_others")
-        return {**result, "image": {**image, **work.late}}
+            # Whose an image is that was just made is known only now.
+            if other.get("owner") == self.image["owner"]:
+                self._update(other["id"], _replaced({"os_hidden": True}), "hide_others", seen=False)
+        return result
 
-    def _create(self, target: Target, work: Plan) -> str:
-        record = {
-            "container_format": "bare",
-            "name": target.name,
-            **target.facts,
-            **dict.fromkeys(work.late, "private"),
-        }
+    def _is_wrong(self, target: Target) -> bool:
+        """Whether the data is not the wanted one, and not what the service itself made of a file."""
+        converted = self.image["disk_format"] != target.facts.get("disk_format")
+        return not target.is_data_of(self.image) and (bool(target.os_hash_value) or not converted)
+
+    def _create(self, target: Target, work: Plan) -> None:
+        hold = {"visibility": "private", "protected": False}
+        record = {"container_format": "bare", "name": target.name, **target.facts}
+        record.update({name: hold[name] for name in work.late})
         record |= {} if target.tags is None else {"tags": target.tags}
         record |= {"id": target.image_id} if target.image_id else {}
-        answer = self.client.call("POST", "/v2/images", record, expected=201)
+        self.image = summary(self.client.call("POST", "/v2/images", record, expected=201))
         self.done.append("create")
-        return str(answer["id"])
 
-    def _update(self, image_id: str, patch: list[Raw], step: str) -> None:
+    def _update(self, image_id: str, patch: list[Raw], step: str, seen: bool = True) -> None:
         if patch:
-            self.client.call("PATCH", _path(image_id), patch, PATCH_TYPE)
+            record = self.client.call("PATCH", _path(image_id), patch, PATCH_TYPE)
+            self.image = summary(record) if seen else self.image
             self.done += [step] if step not in self.done else []
 
-    def _fill(self, target: Target, image_id: str, status: str, stores: tuple[str, ...]) -> None:
-        if target.method == UPLOAD:
-            self._send(target, f"{_path(image_id)}/file", {"X-Image-Meta-Store": stores[0]} if stores else {})
+    def _bring(self, target: Target, work: Plan, stores: tuple[str, ...]) -> bool:
+        """Bring the data into the image or into further stores; whether an import of it has begun."""
+        path = _path(self.image["id"])
+        if work.stores:
+            self._import(path, {"method": {"name": COPY}, **self._where(work.stores)}, COPY)
+            return True
+        if not work.fill:
+            return False
+        if target.data and target.method == UPLOAD:
+            headers = {"X-Image-Meta-Store": stores[0]} if stores else {}
+            self.client.send_file(f"{path}/file", target.data.path, headers)
             self.done.append(UPLOAD)
-            return
-        if target.method == DIRECT and status == "queued":
-            # Glance sets an image back to queued when what is staged breaks off, so one that is uploading has it all.
-            self._send(target, f"{_path(image_id)}/stage", {})
+            return False
+        if target.data and self.image["status"] == "queued":
+            self.client.send_file(f"{path}/stage", target.data.path, {})
         uri = {"uri": target.uri} if target.uri else {}
-        self._import(image_id, {"method": {"name": target.method, **uri}, **self._where(stores)}, target.method)
-
-    def _send(self, target: Target, path: str, headers: dict[str, str]) -> None:
-        if target.data:
-            self.client.send_file(path, target.data.path, headers)
+        self._import(path, {"method": {"name": target.method, **uri}, **self._where(stores)}, target.method)
+        return True
 
     def _where(self, stores: tuple[str, ...]) -> Raw:
         must = {"all_stores_must_succeed": self.params["all_stores_must_succeed"]}
         return {"stores": list(stores), **must} if stores else {}
 
-    def _import(self, image_id: str, body: Raw, step: str) -> None:
-        self.client.call("POST", f"{_path(image_id)}/import", body, expected=202)
+    def _import(self, path: str, body: Raw, step: str) -> None:
+        self.client.call("POST", f"{path}/import", body, expected=202)
         self.done.append(step)
 
     def _task(self, image_id: str) -> tuple[str, bool]:
@@ -354,21 +430,26 @@ class Importer:
         meant = Selection(ids=[image_id])
         return watch(lambda: self.api.find(meant), self.api.import_message, params, trails={image_id.lower(): trail})
 
-    def _refuse(self, target: Target, image: Image, made: bool) -> dict[str, t.Any]:
-        """Failure of an image whose data is not the wanted one; one that this run has made is taken away again."""
-        if made:
-            self.client.call("DELETE", _path(image["id"]), expected=204)
-        algorithm = image["os_hash_algo"] or "md5"
-        wanted = target.os_hash_value or (target.data.digest(algorithm) if target.data else "")
+    def _refuse(self, target: Target, made: bool) -> dict[str, t.Any]:
+        """Failure of an image whose data is not the wanted one.
+
+        What this run has made of an address for a hash that was named can be had again: it is deleted.
+        """
+        algorithm, found = hash_of(self.image)
+        end = "It was left there. "
+        # Glance never gives the id of a deleted image to another one.
+        if made and target.uri and not target.image_id:
+            try:
+                self.client.call("DELETE", _path(self.image["id"]), expected=204)
+                self.done.append("delete")
+                end = "It was deleted again. "
+            except GlanceError as error:
+                end = f"It could not be deleted again: {error} "
         msg = (
-            f"{label(image)} should have the {algorithm} hash {wanted}, found {image['os_hash_value']} of "
-            f"{image['size']} bytes. {'It was deleted again. ' if made else ''}"
-            f"Look at what its data comes from, and at os_hash_value."
+            f"{label(self.image)} should have the {algorithm} hash {target.wanted_hash(algorithm)}, found {found} of "
+            f"{self.image['size']} bytes. {end}Look at what its data comes from, and at os_hash_value."
         )
         return {"failed": True, "reason": "mismatch", "msg": msg}
-
-
-FAILURE = ("failed", "reason", "msg")
 
 
 def _replaced(facts: dict[str, t.Any]) -> list[Raw]:

@@ -9,7 +9,8 @@ import time
 import typing as t
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from ansible_collections.glanceops.image_service.plugins.module_utils.client import patient, plain
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import growing, patient, plain
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import LONGEST_PAUSE
 
 if t.TYPE_CHECKING:
     from ansible_collections.glanceops.image_service.plugins.module_utils.client import Client
@@ -20,8 +21,6 @@ TASK_STATUSES = ("pending", "processing", "success", "failure")
 
 SUCCESS, FAILURE = TASK_STATUSES[2:]
 FACTS = ("id", "type", "status", "message", "owner", "created_at", "updated_at", "expires_at")
-MAX_PAUSE, BACKOFF = 15.0, 1.5
-
 Raw = dict[str, t.Any]
 
 
@@ -67,7 +66,7 @@ def ended(
     show: facts of the task, or GlanceError; params: timeout, interval and grace in seconds. Raises GlanceError when the
     service does not answer for longer than grace.
     """
-    began, pause = clock(), params["interval"]
+    began, pause = clock(), growing(params["interval"], LONGEST_PAUSE)
     while True:
         task = patient(show, params["grace"], clock, sleep)
         left = began + params["timeout"] - clock()
@@ -83,5 +82,4 @@ def ended(
                 f"{task['status']}. Look into the service's log, and give it more time with timeout."
             )
             return {**result, "failed": True, "reason": "timeout", "msg": late}
-        sleep(min(pause, left))
-        pause = min(pause * BACKOFF, max(MAX_PAUSE, params["interval"]))
+        sleep(min(next(pause), left))

@@ -231,11 +231,12 @@ def _environment(
     if environ.get("OS_CLOUD"):
         return _cloud(environ["OS_CLOUD"], region, environ, home, folder)
     set_ones = {name: environ[f"OS_{name.upper()}"] for name in VARIABLES if environ.get(f"OS_{name.upper()}")}
-    if set(set_ones) - {"region_name"}:
-        return ENVIRONMENT, _named(set_ones, ENVIRONMENT)
+    named = _named(set_ones, ENVIRONMENT)
+    if named.keys() & ({*AUTH, "auth_type"} - {"endpoint"}):
+        return ENVIRONMENT, named
     if environ.get("OS_CLIENT_CONFIG_FILE"):
         return _cloud(None, region, environ, home, folder)
-    return "the options", {"auth_type": "none"}
+    return "the options", {**named, "auth_type": "none"}
 
 
 def _overriding(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

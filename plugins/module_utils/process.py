@@ -15,5 +15,6 @@ def run_program(command: Sequence[str], **options: Any) -> subprocess.CompletedP
 
     In place of AnsibleModule.run_command, which knows neither a time limit nor another user and his groups.
     """
+    options = {"text": True, "errors": "replace", **options}
     # pylint: disable-next=ansible-bad-function
-    return subprocess.run(command, **{"text": True, "errors": "replace", "check": False, **options})
+    return subprocess.run(command, check=options.pop("check", False), **options)

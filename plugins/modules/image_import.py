@@ -16,13 +16,15 @@ description:
   - Makes an image unless it is there, brings its data into it, and waits until it can be used, through the v2 REST API
     of the Image service (Glance). It needs no SDK.
   - An image is there when one of the name, or the id, is active and its data has the wanted hash, or any when no hash
-    is known. Its other facts are then brought to what is asked for, and its data into the stores that lack it.
+    is known. Its other facts are then brought to what is asked for, and its data into the stores that lack it. One that
+    is deactivated counts as there, and is left so.
   - An image of the name whose data has another hash is left as it is, beside a new one; see O(hide_others).
   - A run that was cut off is gone on with. An image of the name that is still queued is used, and one whose upload or
     import is at work is waited for.
 extends_documentation_fragment:
   - glanceops.image_service.attributes
   - glanceops.image_service.api_connection
+  - glanceops.image_service.waiting
 attributes:
   check_mode:
     support: full
@@ -46,7 +48,7 @@ options:
   name:
     description:
       - Name of the image. Needed unless O(method=copy-image) with O(id).
-      - Any image of the name that the caller may read counts; see O(owner).
+      - An image of another project of the name does not count; see O(owner).
     type: str
   id:
     description:
@@ -65,11 +67,16 @@ options:
   os_hash_value:
     description:
       - Hash that the data must have, in hexadecimal, by the algorithm that the service uses, by default SHA-512.
-      - Data with another hash ends in failure. An image that was made for it is then deleted again, and one for
-        O(method=web-download) is not public or community before its hash is known to be right.
+      - Data with another hash ends in failure. With O(method=web-download), the image that this run has made for it is
+        then deleted again, unless O(id) was given, and is not public or community before its hash is known to be
+        right.
+      - Where the service converts or decompresses what it imports, this is the hash of what comes of it. Without it,
+        such an image is known again by its name alone (O(method=web-download)) or not at all (O(src)).
     type: str
   disk_format:
-    description: Format of the data, such as V(qcow2) or V(raw). Needed unless O(method=copy-image).
+    description:
+      - Format of the data, such as V(qcow2) or V(raw). Needed unless O(method=copy-image). Glance lets nobody change it
+        once there is data.
     type: str
   container_format:
     description: Container of the data, such as V(bare) or V(ova). Without it, V(bare) for an image that is made.
@@ -82,9 +89,12 @@ options:
     description:
       - Id of the project that owns the image; only images of this project count. Giving another project's takes an
         administrator.
+      - Without it, the project for which Keystone gives the token. Where Keystone is not asked for one, the images that
+        the caller's ordinary listing shows count, which for an administrator are those of all projects.
     type: str
   protected:
-    description: Whether the image cannot be deleted.
+    description:
+      - Whether the image cannot be deleted. A new image becomes so once its data is known to be right.
     type: bool
   hidden:
     description: Whether the image is left out of ordinary listings.
@@ -122,32 +132,22 @@ options:
     default: true
   hide_others:
     description:
-      - Whether other active images of the name are hidden once the image can be used. A hidden image goes on working
-        for whoever knows its id, and is no longer found by its name in ordinary listings.
+      - Whether other active images of the name and the owner are hidden once the image can be used, which itself is
+        then shown unless O(hidden) says otherwise. A hidden image goes on working for whoever knows its id, and is no
+        longer found by its name in ordinary listings. Has no effect with O(id).
     type: bool
     default: false
   wait:
     description:
-      - Whether to wait until the image can be used. What depends on that (O(hide_others), and O(visibility) where it
-        waits for O(os_hash_value)) is otherwise left to a later run.
+      - Whether to wait until the image can be used. What depends on that (O(hide_others), O(protected), and
+        O(visibility) where it waits for O(os_hash_value)) is otherwise left to a later run, and the hash of what was
+        imported is not looked at.
     type: bool
     default: true
   timeout:
     description: Seconds to wait in total, once all data is sent.
     type: int
     default: 1800
-  interval:
-    description:
-      - Seconds between the first two looks. Each following pause is half as long again, up to 15 seconds or this
-        value, whichever is greater.
-    type: float
-    default: 1.0
-  grace:
-    description:
-      - Seconds for which a service that cannot be reached, or answers 429, 502, 503 or 504, is put up with each time
-        while the module looks. What changes something is asked for once.
-    type: int
-    default: 60
 seealso:
   - module: glanceops.image_service.image_status
   - name: Interoperable image import
@@ -204,7 +204,8 @@ image:
 steps:
   description:
     - What was done, and in check mode what would be, in order, of V(create), V(update), the method, V(copy-image),
-      V(publish) and V(hide_others). Empty when all was as it should be.
+      V(publish) for what a new image gets last, V(hide_others), and V(delete) for one with other data than it should
+      have. Empty when all was as it should be.
   returned: always, unless an option is wrong
   type: list
   elements: str
@@ -248,8 +249,6 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.image_stat
     too_short,
 )
 
-LEAST = {"timeout": 0, "interval": 0.05, "grace": 0, "request_timeout": 1}
-
 
 def main() -> None:
     """Check the options, look, do what is to be done, and return it."""
@@ -277,27 +276,23 @@ def main() -> None:
             "hide_others": {"type": "bool", "default": False},
             "wait": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 1800},
-            "interval": {"type": "float", "default": 1.0},
-            "grace": {"type": "int", "default": 60},
         },
         required_one_of=[("name", "id")],
     )
     try:
-        target, wrong = target_of(module.params), too_short(module.params, LEAST)
+        target, wrong = target_of(module.params), too_short(module.params)
     except ValueError as error:
         target, wrong = None, str(error)
     client = connect(module, wrong, module.params["uri"])
     importer = Importer(client, module.params)
-    work, result = Plan(), {}
+    work, steps, result = Plan(), [], {}
     try:
         images, stores = importer.look(target)
         work = plan(target, images, stores)
-        result = {"image": summary(work.image) if work.image else {}, "changed": bool(work.steps(target.method))}
+        steps = work.steps(target.method)
         if module._diff:
-            result["diff"] = before_and_after(target, work.image, work)
-        if module.check_mode:
-            result["steps"] = work.steps(target.method)
-        elif result["changed"] or work.image["status"] not in ("active", "deactivated"):
+            result["diff"] = before_and_after(target, work, stores)
+        if not module.check_mode and (steps or work.wait):
             result |= importer.carry_out(target, work, stores)
     except GlanceError as error:
         result |= {"failed": True, "reason": error.reason, "msg": str(error)}
@@ -305,9 +300,9 @@ def main() -> None:
         result |= {"failed": True, "reason": "refused", "msg": str(error)}
     except OSError as error:
         result |= {"failed": True, "reason": "refused", "msg": f"src should be readable to its end, found: {error}."}
-    if not module.check_mode:
-        result |= {"steps": importer.done, "changed": bool(importer.done)}
-    finish(module, client, result)
+    done = steps if module.check_mode else importer.done
+    image = importer.image or (summary(work.image) if work.image else {})
+    finish(module, client, {"image": image, "steps": done, "changed": bool(done), **result})
 
 
 if __name__ == "__main__":

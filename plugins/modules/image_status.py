@@ -25,6 +25,7 @@ description:
 extends_documentation_fragment:
   - glanceops.image_service.attributes
   - glanceops.image_service.api_connection
+  - glanceops.image_service.waiting
 attributes:
   check_mode:
     support: full
@@ -146,21 +147,8 @@ options:
       - Seconds to wait in total. The last look is taken when they are over, so V(0) is a single look.
     type: int
     default: 300
-  interval:
-    description:
-      - Seconds between the first two looks. Each following pause is half as long again, up to 15 seconds or this
-        value, whichever is greater.
-    type: float
-    default: 1.0
-  grace:
-    description:
-      - Seconds for which a service that cannot be reached, or answers 429, 502, 503 or 504, is put up with each time,
-        while O(wait_for) is waited for. V(0) fails at the first such answer. The pause that the service asks for with
-        C(Retry-After) is kept.
-    type: int
-    default: 60
-    version_added: "0.3.0"
 notes:
+  - Without O(wait_for), and in check mode, there is one look, which must succeed.
   - Glance's own reason for a failed import is in the task of the image, which needs Glance 21.0.0 or newer and a
     caller who may read it. It is read for at most five images.
 seealso:
@@ -404,8 +392,6 @@ def main() -> None:
                 },
             },
             "timeout": {"type": "int", "default": 300},
-            "interval": {"type": "float", "default": 1.0},
-            "grace": {"type": "int", "default": 60},
         },
         mutually_exclusive=[("name_pattern", "ids"), ("name_pattern", "names")],
         required_by={"stores": ["wait_for"], "expected": ["wait_for"]},

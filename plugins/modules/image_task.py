@@ -15,12 +15,13 @@ author:
 description:
   - Works with the Tasks API of the Image service (Glance), which only administrators may use by default.
   - With O(import_from) it makes a task that imports an image, with O(id) it shows one, and with neither it lists them.
-  - A task that fails is a failure of the module, with the task's own message.
+  - A task that fails while it is waited for is a failure of the module, with the task's own message.
   - Glance marks this API as deprecated. M(glanceops.image_service.image_import) imports without it, and knows an image
     that is there.
 extends_documentation_fragment:
   - glanceops.image_service.attributes
   - glanceops.image_service.api_connection
+  - glanceops.image_service.waiting
 attributes:
   check_mode:
     support: full
@@ -66,18 +67,6 @@ options:
     description: Seconds to wait in total. The last look is taken when they are over.
     type: int
     default: 1800
-  interval:
-    description:
-      - Seconds between the first two looks. Each following pause is half as long again, up to 15 seconds or this
-        value, whichever is greater.
-    type: float
-    default: 1.0
-  grace:
-    description:
-      - Seconds for which a service that cannot be reached, or answers 429, 502, 503 or 504, is put up with each time
-        while the module looks. A task is asked for once.
-    type: int
-    default: 60
 seealso:
   - module: glanceops.image_service.image_import
   - name: Tasks
@@ -181,8 +170,6 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.client imp
 )
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import too_short
 
-LEAST = {"timeout": 0, "interval": 0.05, "grace": 0, "request_timeout": 1}
-
 
 def make(client: Client, params: dict) -> dict:
     """Make a task that imports an image, and return its facts."""
@@ -211,19 +198,18 @@ def main() -> None:
             "type": {"type": "str"},
             "wait": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 1800},
-            "interval": {"type": "float", "default": 1.0},
-            "grace": {"type": "int", "default": 60},
         },
         mutually_exclusive=[(one, other) for one in ("import_from", "id") for other in ("status", "type")]
         + [("import_from", "id")],
         required_together=[("import_from", "import_from_format", "image_properties")],
     )
     params = module.params
-    client = connect(module, too_short(params, LEAST), params["import_from"])
-    task_id, result = params["id"], {"changed": bool(params["import_from"])}
+    client = connect(module, too_short(params), params["import_from"])
+    task_id, result = params["id"], {"changed": False}
     try:
         if params["import_from"]:
             result["task"] = {} if module.check_mode else make(client, params)
+            result["changed"] = True
             task_id = result["task"].get("id")
         if task_id and params["wait"] and not module.check_mode:
             result |= image_task.ended(lambda: image_task.shown(client, task_id), params)

@@ -34,6 +34,8 @@ class FakeGlance:
         self.tokens_made = 0
         self.lifetime = 3600
         self.catalog = None
+        # Id of the project that tokens are for, and that owns what is made.
+        self.project = None
         self.legacy = False
         self.redirect = None
         self.retry_after = None
@@ -104,6 +106,11 @@ class FakeGlance:
             and handler.headers["X-Auth-Token"] != self.token
         ):
             trouble = 401
+        if trouble == "early":
+            # The answer comes before the body is read, and the connection is closed at once.
+            self.send(handler, 413, 413, b"")
+            handler.close_connection = True
+            return
         body = self.read(handler)
         if handler.command != "GET":
             self.sent.append((handler.command, path, body))
@@ -135,9 +142,9 @@ class FakeGlance:
             times["expires_at"] = f"2026-11-26T{end // 3600:02}:{end // 60 % 60:02}:{end % 60:02}.000000Z"
             endpoint = {"interface": "public", "region_id": "one", "region": "one", "url": self.url}
             catalog = [{"type": "image", "endpoints": [endpoint]}] if self.catalog is None else self.catalog
-            return 201, {"token": {**times, "catalog": catalog}}
+            return 201, {"token": {**times, "catalog": catalog, "project": self.project and {"id": self.project}}}
         if (method, path) == ("POST", "/v2/images"):
-            image = self.add("queued", size=None, tags=[], container_format=None, disk_format=None)
+            image = self.add("queued", size=None, tags=[], container_format=None, disk_format=None, owner=self.project)
             image.update(body)
             return 201, image
         if (method, path) == ("POST", "/v2/tasks"):

@@ -255,7 +255,7 @@ def test_next_never_leads_to_another_address(glance, api):
     [
         (401, 401, "got 401: 401 not today. Give the login of a user"),
         (403, 403, "got 403: 403 not today. Give the login of a user"),
-        (404, 404, "got 404: 404 not today. Check that api_url"),
+        (404, 404, "got 404: 404 not today. Check that this is the address"),
         (500, 500, "got 500: 500 not today. Look into the log"),
         (503, 503, "got 503: 503 not today. Look into the log"),
         ("not json", 200, "got 200: application/json that is not a JSON object"),
@@ -272,7 +272,9 @@ def test_errors_name_method_url_expected_and_received(glance, api, trouble, stat
     with pytest.raises(GlanceError, match=message) as caught:
         api(request_timeout=1).find([glance.add()["id"]], None)
     assert caught.value.status == status
-    assert str(caught.value).startswith(f"GET {glance.url}/v2/images?limit=1000&visibility=all&id=in:00000000-")
+    assert str(caught.value).startswith(
+        f"GET {glance.url}/v2/images?limit=1000&visibility=all&member_status=all&id=in:00000000-"
+    )
 
 
 def test_nobody_there(glance, api):

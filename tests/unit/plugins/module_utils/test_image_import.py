@@ -40,13 +40,17 @@ def image(status="active", image_id="1", **facts):
     return {**record, **facts}
 
 
+def shown(**facts):
+    return image(os_hidden=False, **facts)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"uri": None}, "uri should be given for web-download, found none"),
-        ({"src": "/x"}, "src is '/x': expected none, since web-download takes no src"),
+        ({"src": "/x"}, "src should not be given for web-download"),
         ({"method": "upload", "uri": None}, "src should be given for upload"),
-        ({"method": "upload"}, "uri is 'http://web/disk': expected none, since upload takes no uri"),
+        ({"method": "upload"}, "uri should not be given for upload"),
         ({"method": "upload", "uri": None, "src": "/no/where"}, "src is '/no/where': expected a file that can be read"),
         ({"disk_format": None}, "name and disk_format should be given for web-download"),
         ({"name": None, "id": "1"}, "name and disk_format should be given"),
@@ -98,11 +102,32 @@ def test_upload_takes_one_store(disk):
         ({}, [image("uploading")], (), ["create", "web-download"], None),
         ({"os_hash_value": "0" * 128}, [image(), image("saving", "2")], (), [], "2"),
         # others of the name
-        ({"hide_others": True}, [image(), image(image_id="2", os_hash_value="x")], (), ["hide_others"], "1"),
-        ({"hide_others": True}, [image(), image(image_id="2", os_hidden=True)], (), [], "1"),
+        ({"hide_others": True}, [shown(), shown(image_id="2", os_hash_value="x")], (), ["hide_others"], "1"),
+        ({"hide_others": True}, [shown(), image(image_id="2", os_hidden=True)], (), [], "1"),
+        ({"hide_others": True}, [shown(owner="p1"), shown(image_id="2", owner="p2")], (), [], "1"),
+        ({"hide_others": True}, [shown(), image("deactivated", "2", os_hidden=False)], (), [], "1"),
+        ({"hide_others": True}, [image("deactivated", os_hidden=False)], (), [], "1"),
+        # back to the one before: it is shown again
+        (
+            {"hide_others": True, "os_hash_value": HASH},
+            [shown(os_hash_value="x"), image(image_id="2", os_hidden=True)],
+            (),
+            ["update", "hide_others"],
+            "2",
+        ),
+        ({"hidden": True}, [image(os_hidden=True)], (), [], "1"),
+        # protected once its data is known to be right
+        ({"protected": True}, [], (), ["create", "web-download", "publish"], None),
+        ({"protected": True}, [image(protected=True)], (), [], "1"),
+        # one that is deactivated does not go before one that can be used
+        ({}, [image("deactivated"), image(image_id="2")], (), [], "2"),
+        # a copy at work is waited for, and none is begun beside it
+        ({"stores": ["fast"]}, [image(os_glance_import_task="t")], ("fast",), [], "1"),
+        # what the service made of it has another format
+        ({"disk_format": "qcow2"}, [image()], (), [], "1"),
         (
             {"hide_others": True, "os_hash_value": "0" * 128},
-            [image()],
+            [shown()],
             (),
             ["create", "web-download", "hide_others"],
             None,
@@ -139,8 +164,10 @@ def test_a_file_of_another_size_is_not_read(disk, monkeypatch):
 
 def test_staged_data_is_imported_and_not_sent_again(disk):
     wanted = target(method="glance-direct", uri=None, src=disk)
-    work = i.plan(wanted, [image("uploading")], ())
+    work = i.plan(wanted, [image("uploading", size=len(DATA))], ())
     assert (work.fill, work.image["status"]) == (True, "uploading")
+    # Somebody may still be sending it.
+    assert i.plan(wanted, [image("uploading", size=None)], ()).image == {}
 
 
 @pytest.mark.parametrize(
@@ -157,9 +184,32 @@ def test_only_what_is_there_can_be_copied(images, found):
         i.plan(wanted, images, ("fast",))
 
 
-def test_a_format_cannot_be_changed_any_more():
+def test_a_format_cannot_be_changed_any_more(disk):
+    wanted = target(method="upload", uri=None, src=disk)
     with pytest.raises(ValueError, match=r"'n' \(1\) has disk_format qcow2, which cannot be changed any more"):
-        i.plan(target(), [image(disk_format="qcow2")], ())
+        i.plan(wanted, [image(disk_format="qcow2")], ())
+
+
+def test_what_is_deactivated_cannot_be_copied():
+    with pytest.raises(ValueError, match=r"'n' \(1\) should be active to be copied into fast"):
+        i.plan(target(stores=["fast"]), [image("deactivated")], ("fast",))
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [({"checksum": "x"}, "has checksum: expected no"), ({"a": None}, "has a without a value")],
+)
+def test_properties_that_are_none(properties, message):
+    with pytest.raises(ValueError, match=message):
+        target(properties=properties)
+
+
+@pytest.mark.parametrize("value", [hashlib.md5(DATA).hexdigest(), "0" * 32])
+def test_an_old_image_is_known_by_its_checksum(disk, value):
+    old = image(os_hash_algo=None, os_hash_value=None, checksum=value)
+    right = value != "0" * 32
+    assert target(os_hash_value=hashlib.md5(DATA).hexdigest()).is_data_of(old) == right
+    assert target(method="upload", uri=None, src=disk).is_data_of(old) == right
 
 
 def test_a_copy_does_not_touch_formats():
@@ -174,11 +224,11 @@ def test_names_of_properties_are_escaped():
 
 def test_diff_of_a_new_image_and_of_a_changed_one():
     wanted = target(tags=["b"], properties={"os_distro": "debian"}, stores=["fast"])
-    new = i.before_and_after(wanted, {}, i.plan(wanted, [], ("fast",)))
+    new = i.before_and_after(wanted, i.plan(wanted, [], ("fast",)), ("fast",))
     assert new["before"] == {"stores": []}
     assert new["after"] == {"name": "n", "disk_format": "raw", "os_distro": "debian", "tags": ["b"], "stores": ["fast"]}
     there = image(tags=["b"], os_distro="debian")
-    copied = i.before_and_after(wanted, there, i.plan(wanted, [there], ("fast",)))
+    copied = i.before_and_after(wanted, i.plan(wanted, [there], ("fast",)), ("fast",))
     assert copied["before"]["stores"] == ["files"]
     assert copied["after"]["stores"] == ["files", "fast"]
     assert {**copied["before"], "stores": 0} == {**copied["after"], "stores": 0}

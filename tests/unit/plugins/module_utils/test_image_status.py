@@ -124,6 +124,8 @@ def test_judge(wanted, before, now, verdict, why):
         ({"expected": {"size": 3}}, "", {"size": 4}, s.IMPOSSIBLE, "has size 4, and data never changes"),
         ({"expected": {"os_hash_value": "x"}}, "", {"os_hash_value": "y"}, s.IMPOSSIBLE, "has os_hash_value y"),
         ({"expected": {"checksum": "x"}}, "", {"checksum": "x"}, s.REACHED, ""),
+        # Glance is still at work on it
+        ({"expected": {"os_hash_value": "x"}}, "", {"os_hash_value": None}, s.WAITING, ""),
         ({"expected": {"visibility": "public"}}, "", {"visibility": "private"}, s.WAITING, ""),
         ({"expected": {"visibility": "public"}}, "", {"visibility": "public"}, s.REACHED, ""),
         ({"expected": {"size": 3}, "statuses": {"queued"}}, "", {"status": "queued", "size": None}, s.WAITING, ""),

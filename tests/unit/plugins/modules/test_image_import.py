@@ -70,6 +70,7 @@ def test_a_changed_file_is_another_image_and_hides_the_one_before(glance, image_
 def test_a_run_that_was_cut_off_after_staging_goes_on(glance, image_import, file):
     image = glance.add("uploading", name="disk", disk_format="raw", container_format="bare")
     glance.staged[image["id"]] = DATA
+    image["size"] = len(DATA)
     result = image_import(**file)
     assert result["steps"] == ["glance-direct"]
     assert result["image"]["status"] == "active"
@@ -225,3 +226,115 @@ def test_wrong_options_are_refused_before_any_request(glance, image_import, opti
     result = image_import(**options)
     assert message in result["msg"]
     assert glance.asked == []
+
+
+def test_images_of_other_projects_are_none_of_ours(glance, image_import):
+    glance.project = "p1"
+    auth = {"auth_url": glance.url, "username": "a", "password": "s3cr3t", "user_domain_id": "d", "project_id": "p1"}
+    for visibility in ("community", "public", "private"):
+        other = glance.add("queued", name="disk", owner="p2", visibility=visibility, disk_format="raw")
+        glance.fill(other, b"of another project", ["files"])
+    before = [dict(image) for image in glance.images]
+    result = image_import(**DISK, api_url=None, auth=auth, hide_others=True)
+    assert result["steps"] == ["create", "web-download"]
+    assert glance.images[:3] == before
+    again = image_import(**DISK, api_url=None, auth=auth, hide_others=True)
+    assert (again["changed"], again["image"]["id"]) == (False, result["image"]["id"])
+
+
+def test_without_keystone_community_images_do_not_count(glance, image_import):
+    other = glance.add("queued", name="disk", visibility="community", disk_format="raw")
+    glance.fill(other, DATA, ["files"])
+    assert image_import(**DISK)["steps"] == ["create", "web-download"]
+
+
+def test_a_name_that_a_database_takes_for_the_same_is_another(glance, image_import, monkeypatch):
+    other = glance.add("queued", name="Disk", disk_format="raw", container_format="bare")
+    glance.fill(other, DATA, ["files"])
+    monkeypatch.setattr("fake_glance.matcher", lambda wanted: lambda value: value.lower() in wanted.lower())
+    result = image_import(**DISK, visibility="private")
+    assert result["steps"] == ["create", "web-download"]
+    assert other["visibility"] == "public"
+
+
+@pytest.mark.parametrize("facts", [{"hidden": True}, {"hide_others": True}, {"protected": True}])
+def test_a_second_run_changes_nothing(glance, image_import, facts):
+    other = glance.add("queued", name="disk", disk_format="raw", container_format="bare", owner=None)
+    glance.fill(other, b"other", ["files"])
+    given = {**DISK, "os_hash_value": HASH, **facts}
+    assert image_import(**given)["changed"] is True
+    assert image_import(**given)["changed"] is False
+    assert len(glance.images) == 2
+
+
+def test_going_back_shows_the_image_of_before(glance, image_import, file, tmp_path):
+    old = image_import(**file, hide_others=True)["image"]["id"]
+    (tmp_path / "disk").write_bytes(b"another disk")
+    new = image_import(**file, hide_others=True)["image"]["id"]
+    (tmp_path / "disk").write_bytes(DATA)
+    result = image_import(**file, hide_others=True)
+    assert (result["steps"], result["image"]["id"]) == (["update", "hide_others"], old)
+    assert {image["id"]: image["os_hidden"] for image in glance.images} == {old: False, new: True}
+
+
+# The look takes two requests, then come the record, the import, its task, and the first look at the image.
+def test_a_wait_that_fails_at_once_tells_what_was_done(glance, image_import):
+    glance.on_request(6, 500)
+    result = image_import(**DISK)
+    assert (result["reason"], result["steps"]) == ("unhealthy", ["create", "web-download"])
+    assert (result["image"]["id"], result["task_id"]) == (glance.images[0]["id"], "import-1")
+
+
+def test_an_image_that_cannot_be_deleted_again_is_still_a_mismatch(glance, image_import):
+    glance.on_request(7, 409)
+    result = image_import(**DISK, os_hash_value="0" * 128, protected=True)
+    assert result["reason"] == "mismatch"
+    assert "It could not be deleted again: DELETE" in result["msg"]
+    # It was never protected.
+    assert glance.images[0]["protected"] is False
+
+
+def test_what_the_service_converts_is_no_mismatch(glance, image_import, file):
+    fill = glance.fill
+
+    def convert(image, data, stores):
+        fill(image, data * 2, stores)
+        image["disk_format"] = "qcow2"
+
+    glance.fill = convert
+    assert image_import(**file)["image"]["disk_format"] == "qcow2"
+
+
+def test_a_file_that_arrives_damaged_is_told_and_left_there(glance, image_import, file):
+    fill = glance.fill
+    glance.fill = lambda image, data, stores: fill(image, data[:-1], stores)
+    result = image_import(**file)
+    assert result["reason"] == "mismatch"
+    assert "It was left there." in result["msg"]
+    assert len(glance.images) == 1
+
+
+def test_a_copy_at_work_is_waited_for(glance, image_import):
+    image_import(**DISK)
+    image = glance.images[0]
+    image.update(os_glance_import_task="t", os_glance_importing_to_stores="fast")
+
+    def end():
+        image.update(stores="files,fast", os_glance_importing_to_stores="")
+        del image["os_glance_import_task"]
+
+    glance.on_request(len(glance.asked) + 4, end)
+    result = image_import(method="copy-image", name="disk", stores=["fast"])
+    assert (result["changed"], result["image"]["stores"]) == (False, ["files", "fast"])
+
+
+def test_hiding_does_not_wait(glance, image_import):
+    old = glance.add("queued", name="disk", disk_format="raw", container_format="bare", owner=None)
+    glance.fill(old, b"other", ["files"])
+    image_import(**DISK, os_hash_value=HASH)
+    result = image_import(**DISK, os_hash_value=HASH, hide_others=True, wait=False)
+    assert (result["steps"], old["os_hidden"]) == (["hide_others"], True)
+
+
+def test_a_password_in_an_address_does_not_show_in_a_complaint(image_import):
+    assert "s3cr3t" not in str(image_import(**{**DISK, "uri": "http://me:s3cr3t@web/disk", "method": "upload"}))
