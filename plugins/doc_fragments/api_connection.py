@@ -38,7 +38,7 @@ options:
   auth:
     description:
       - Login to Keystone, with the names that other modules and OpenStack's clients use. Keystone is asked for a token
-        once in each run of the module.
+        once in each run of the module, and again when it ends meanwhile.
       - Beside O(cloud), what is given here goes before what C(clouds.yaml) says.
       - A user or project that is given by name needs the name or id of its domain. One that is given by id does not,
         and goes before a name.
