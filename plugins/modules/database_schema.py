@@ -16,8 +16,11 @@ description:
     loading Glance. When it is O(head), that is all; when anything else is found, C(glance-manage) is asked.
   - Exit codes of C(db check), from Glance's source C(glance/cmd/manage.py), are 0 up to date, 3 expand needed,
     4 migrate needed, 5 contract needed.
-  - C(db check) refuses PostgreSQL. There C(glance-manage db sync) itself tells whether there was anything to do, and in
-    check mode C(glance-manage db version) is compared with O(head).
+  - With O(until), only the first of the three steps are taken, by commands of their own, so that a release before goes
+    on working with the database meanwhile.
+  - C(db check) refuses PostgreSQL, and so do the commands of the three steps. There C(glance-manage db sync) does all
+    of them, whatever O(until), and itself tells whether there was anything to do; in check mode
+    C(glance-manage db version) is compared with O(head).
 options:
   manage:
     description: Path of C(glance-manage).
@@ -43,6 +46,14 @@ options:
   python:
     description: Path of an interpreter that has the libraries of the release.
     type: path
+    version_added: "0.3.0"
+  until:
+    description:
+      - Last step to take. V(expand) adds what the release needs and takes nothing away that a release before uses,
+        V(migrate) brings the records over, V(contract) removes what only a release before used.
+    type: str
+    choices: [expand, migrate, contract]
+    default: contract
     version_added: "0.3.0"
   timeout:
     description: Seconds that a command may take.
@@ -74,6 +85,11 @@ needed:
   returned: success
   type: str
   choices: [nothing, expand, migrate, contract, sync, everything]
+left:
+  description: What C(db check) asks for after this run, V(nothing) when the schema is that of the release.
+  returned: success, unless the database is yet to be made
+  type: str
+  choices: [nothing, expand, migrate, contract, sync]
 """
 
 import os
@@ -85,6 +101,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.secrets im
 from ansible_collections.glanceops.image_service.plugins.module_utils.service import reason_in
 
 _LOOK_SECONDS = 10
+_STEPS = ("expand", "migrate", "contract")
 _NEEDED = {0: "nothing", 3: "expand", 4: "migrate", 5: "contract"}
 # Words of glance/cmd/manage.py.
 _NO_CHECK = "Rolling upgrades are currently supported only for"
@@ -144,6 +161,31 @@ def sync(module: AnsibleModule) -> str:
     return done.stdout
 
 
+def ask(module: AnsibleModule) -> str | None:
+    """Return the step that C(db check) asks for, "nothing", or None where it refuses to tell."""
+    done = run(module, "check")
+    if done.returncode == 1 and _NO_CHECK in done.stdout:
+        return None
+    if done.returncode not in _NEEDED:
+        fail(module, done, "check")
+    return _NEEDED[done.returncode]
+
+
+def step(module: AnsibleModule, needed: str) -> str:
+    """Take the steps from the one that is needed to the last that is wanted; returns the one that is needed then."""
+    last = _STEPS.index(module.params["until"])
+    while needed != "nothing" and _STEPS.index(needed) <= last:
+        done = run(module, needed)
+        if done.returncode != 0:
+            fail(module, done, needed)
+        before, needed = needed, ask(module) or "nothing"
+        if needed == before:
+            module.fail_json(
+                msg=f"'glance-manage db {needed}' should do what 'db check' asks for, found: it asks again."
+            )
+    return needed
+
+
 def sync_unchecked(module: AnsibleModule) -> str:
     """Do what is needed where C(db check) can't tell; returns what was needed."""
     if not module.check_mode:
@@ -164,6 +206,7 @@ def main() -> None:
             "sqlite_file": {"type": "path"},
             "head": {"type": "str", "default": ""},
             "python": {"type": "path"},
+            "until": {"type": "str", "choices": list(_STEPS), "default": "contract"},
             "timeout": {"type": "int", "default": 3600},
         },
         supports_check_mode=True,
@@ -176,17 +219,18 @@ def main() -> None:
     if module.check_mode and missing:
         module.exit_json(changed=True, needed="everything")
     if has_head(module):
-        module.exit_json(changed=False, needed="nothing")
-    checked = run(module, "check")
-    if checked.returncode == 1 and _NO_CHECK in checked.stdout:
+        module.exit_json(changed=False, needed="nothing", left="nothing")
+    needed = ask(module)
+    if needed is None:
         needed = sync_unchecked(module)
-        module.exit_json(changed=needed != "nothing", needed=needed)
-    if checked.returncode not in _NEEDED:
-        fail(module, checked, "check")
-    needed = _NEEDED[checked.returncode]
-    if needed != "nothing" and not module.check_mode:
+        module.exit_json(changed=needed != "nothing", needed=needed, left="nothing")
+    pending = needed != "nothing" and _STEPS.index(needed) <= _STEPS.index(module.params["until"])
+    if module.check_mode or not pending:
+        module.exit_json(changed=pending, needed=needed, left=needed)
+    if module.params["until"] == "contract":
         sync(module)
-    module.exit_json(changed=needed != "nothing", needed=needed)
+        module.exit_json(changed=True, needed=needed, left="nothing")
+    module.exit_json(changed=True, needed=needed, left=step(module, needed))
 
 
 if __name__ == "__main__":

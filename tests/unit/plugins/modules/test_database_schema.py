@@ -200,3 +200,63 @@ def test_without_a_last_revision_there_is_no_look(look, tmp_path):
     _result, calls = look("head01\\n")
     assert calls == ["check"]
     assert not (tmp_path / "looked").exists()
+
+
+# ------------------------------------------------------------------------------------------------------- step by step
+
+
+@pytest.fixture
+def steps(tmp_path, run_module):
+    """Run the module against a glance-manage whose check asks for one step after the other, as each is taken."""
+
+    def run(needed, check_mode=False, stuck=False, **options):
+        manage = tmp_path / "glance-manage"
+        state = tmp_path / "needed"
+        state.write_text(needed)
+        codes = "nothing) exit 0 ;; expand) exit 3 ;; migrate) exit 4 ;; contract) exit 5"
+        after = "expand) echo migrate ;; migrate) echo contract ;; contract|sync) echo nothing"
+        manage.write_text(
+            f"#!/bin/sh\ncd {tmp_path}\nfor verb; do :; done\necho $verb >> calls\n"
+            f"[ $verb != check ] || case $(cat needed) in {codes} ;; esac\n"
+            + ("" if stuck else f"case $verb in {after} ;; esac > needed\n")
+        )
+        manage.chmod(0o755)
+        (tmp_path / "conf").touch()
+        (tmp_path / "calls").write_text("")
+        given = {"manage": str(manage), "config_file": str(tmp_path / "conf"), "user": getpass.getuser(), **options}
+        return run_module("database_schema", check_mode, **given), (tmp_path / "calls").read_text().split()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("needed", "until", "left", "calls"),
+    [
+        ("expand", "expand", "migrate", ["check", "expand", "check"]),
+        ("expand", "migrate", "contract", ["check", "expand", "check", "migrate", "check"]),
+        ("migrate", "migrate", "contract", ["check", "migrate", "check"]),
+        ("expand", "contract", "nothing", ["check", "sync"]),
+        # nothing to do yet
+        ("migrate", "expand", "migrate", ["check"]),
+        ("contract", "migrate", "contract", ["check"]),
+        ("nothing", "expand", "nothing", ["check"]),
+    ],
+)
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_takes_the_steps_until_the_last_that_is_wanted(steps, needed, until, left, calls, check_mode):
+    result, called = steps(needed, check_mode, until=until)
+    changes = len(calls) > 1
+    assert (result["needed"], result["changed"]) == (needed, changes)
+    assert called == (["check"] if check_mode else calls)
+    assert result["left"] == (needed if check_mode else left)
+
+
+def test_a_step_that_does_nothing_is_not_taken_for_ever(steps):
+    result, called = steps("expand", until="migrate", stuck=True)
+    assert result["msg"] == "'glance-manage db expand' should do what 'db check' asks for, found: it asks again."
+    assert called == ["check", "expand", "check"]
+
+
+def test_where_there_are_no_steps_all_is_done_at_once(database):
+    result, calls = database(check=1, said={"check": REFUSED, "sync": SYNCED}, head="head01", until="expand")
+    assert (result["needed"], result["left"], calls) == ("sync", "nothing", ["check", "sync"])
