@@ -153,11 +153,11 @@ def has_head(module: AnsibleModule) -> bool:
     return done.returncode == 0 and head in done.stdout.split()
 
 
-def sync(module: AnsibleModule) -> str:
-    """Bring the schema up to date; returns what the command printed."""
-    done = run(module, "sync")
+def succeed(module: AnsibleModule, verb: str) -> str:
+    """Run a command that must end well; returns what it printed."""
+    done = run(module, verb)
     if done.returncode != 0:
-        fail(module, done, "sync")
+        fail(module, done, verb)
     return done.stdout
 
 
@@ -175,9 +175,7 @@ def step(module: AnsibleModule, needed: str) -> str:
     """Take the steps from the one that is needed to the last that is wanted; returns the one that is needed then."""
     last = _STEPS.index(module.params["until"])
     while needed != "nothing" and _STEPS.index(needed) <= last:
-        done = run(module, needed)
-        if done.returncode != 0:
-            fail(module, done, needed)
+        succeed(module, needed)
         before, needed = needed, ask(module) or "nothing"
         if needed == before:
             module.fail_json(
@@ -189,11 +187,8 @@ def step(module: AnsibleModule, needed: str) -> str:
 def sync_unchecked(module: AnsibleModule) -> str:
     """Do what is needed where C(db check) can't tell; returns what was needed."""
     if not module.check_mode:
-        return "nothing" if _NOTHING_DONE in sync(module) else "sync"
-    found = run(module, "version")
-    if found.returncode != 0:
-        fail(module, found, "version")
-    return "nothing" if module.params["head"] in found.stdout.split() else "sync"
+        return "nothing" if _NOTHING_DONE in succeed(module, "sync") else "sync"
+    return "nothing" if module.params["head"] in succeed(module, "version").split() else "sync"
 
 
 def main() -> None:
@@ -228,7 +223,7 @@ def main() -> None:
     if module.check_mode or not pending:
         module.exit_json(changed=pending, needed=needed, left=needed)
     if module.params["until"] == "contract":
-        sync(module)
+        succeed(module, "sync")
         module.exit_json(changed=True, needed=needed, left="nothing")
     module.exit_json(changed=True, needed=needed, left=step(module, needed))
 
