@@ -173,6 +173,17 @@ def killed_playbook() -> Callable[[str, Mapping[str, Any] | None, str], None]:
     return run
 
 
+@pytest.fixture(scope="session")
+def cut_playbook() -> Callable[[str, Mapping[str, Any] | None, float], None]:
+    """Run a playbook and kill it, with all its children, after so many seconds if it has not ended by then."""
+
+    def run(name: str, variables: Mapping[str, Any] | None, seconds: float) -> None:
+        with started_playbook(name, variables) as process, contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=seconds)
+
+    return run
+
+
 @contextlib.contextmanager
 def set_back() -> Iterator[Callable[..., Run]]:
     """Give what runs site.yml; a run with variables is set back at the end, unless it changed nothing."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import re
 import socket
 import ssl
@@ -84,6 +85,11 @@ def properties_of(units: Iterable[str]) -> States:
 def properties(unit: str) -> dict[str, str]:
     """Return what systemd knows of *unit*."""
     return properties_of([unit])[unit]
+
+
+def release_of(link: str) -> str:
+    """Return the release whose folder *link* points to, such as C(/opt/glance/2026.2-1a2b3c4d5e6f); "" if it is none."""
+    return os.path.basename(os.readlink(link)).rsplit("-", 1)[0] if os.path.islink(link) else ""
 
 
 def health(url: str) -> Health:

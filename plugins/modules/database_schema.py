@@ -13,7 +13,7 @@ author:
 description:
   - Asks C(glance-manage db check) and runs C(glance-manage db sync) only when that says so, hence an honest C(changed).
   - With O(python) and O(head), the revision is first read from the database itself, as C(db check) does, but without
-    loading Glance. When it is O(head), that is all; when anything else is found, C(glance-manage) is asked.
+    loading Glance. When it is O(head) or one of O(newer), that is all; when anything else is found, C(glance-manage) is asked.
   - Exit codes of C(db check), from Glance's source C(glance/cmd/manage.py), are 0 up to date, 3 expand needed,
     4 migrate needed, 5 contract needed.
   - With O(until), only the first of the three steps are taken, by commands of their own, so that a release before goes
@@ -43,6 +43,15 @@ options:
     type: str
     default: ""
     version_added: "0.2.0"
+  newer:
+    description:
+      - Revisions that the schemas of newer releases end with. A database that has one of them, since such a release was in use
+        or still is beside this one, is left as it is. C(glance-manage) of the release does not know them, and would try to take
+        steps that were taken long ago.
+    type: list
+    elements: str
+    default: []
+    version_added: "0.3.0"
   python:
     description: Path of an interpreter that has the libraries of the release.
     type: path
@@ -140,7 +149,7 @@ def fail(module: AnsibleModule, done: subprocess.CompletedProcess[str], verb: st
 
 
 def has_head(module: AnsibleModule) -> bool:
-    """Whether the database itself says that it has the last revision of the release."""
+    """Whether the database itself says that it has the last revision of the release, or of a newer one."""
     python, head = module.params["python"], module.params["head"]
     if not (python and head and os.path.exists(python)):
         return False
@@ -150,7 +159,7 @@ def has_head(module: AnsibleModule) -> bool:
         )
     except ProgramError:
         return False
-    return done.returncode == 0 and head in done.stdout.split()
+    return done.returncode == 0 and not {head, *module.params["newer"]}.isdisjoint(done.stdout.split())
 
 
 def succeed(module: AnsibleModule, verb: str) -> str:
@@ -200,6 +209,7 @@ def main() -> None:
             "user": {"type": "str", "default": "glance"},
             "sqlite_file": {"type": "path"},
             "head": {"type": "str", "default": ""},
+            "newer": {"type": "list", "elements": "str", "default": []},
             "python": {"type": "path"},
             "until": {"type": "str", "choices": list(_STEPS), "default": "contract"},
             "timeout": {"type": "int", "default": 3600},

@@ -72,7 +72,6 @@ health:
   sample: 200 OK
 """
 
-import os
 import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule
@@ -95,10 +94,7 @@ def main() -> None:
         module.fail_json(msg=f"{module.params['name']} can't be looked at: {error}.")
     found = state["LoadState"] != "not-found"
     seen = service.health(module.params["health_url"])
-    release = "package" if found else "none"
-    if os.path.islink(module.params["link"]):
-        # /opt/glance/2026.2-1a2b3c4d5e6f
-        release = os.path.basename(os.readlink(module.params["link"])).rsplit("-", 1)[0]
+    release = service.release_of(module.params["link"]) or ("package" if found else "none")
     module.exit_json(
         changed=False,
         address=urllib.parse.urljoin(module.params["health_url"], "/").rstrip("/"),

@@ -1,4 +1,4 @@
-"""What the tests of the upgrade share: the API behind its balancer, users who never stop, and its hosts."""
+"""What the tests of the upgrade share: the API behind its balancer, users who never stop, its hosts, and how those stand."""
 
 from __future__ import annotations
 
@@ -11,6 +11,24 @@ from traffic import traffic
 
 __all__ = ["traffic"]
 
+# All that a host has of the service, but for what it says of earlier sets, and for the name that a backup had.
+STATE = r"""
+set -eu
+find /etc/glance /etc/glance-proxy /etc/systemd/system /opt/glance /var/lib/glance -xdev \
+    \( -path '/opt/glance/20*/*' -o -path '/var/lib/glance/*/*' \) -prune -o -printf '%p %y %m %u:%g %l\n' 2>/dev/null | sort
+find /etc/glance /etc/systemd/system -name '*glance*' -type f -not -path '*/.sets/*' -exec sha256sum {} + | sort -k 2
+grep -ho '"state": "[a-z]*"' /etc/glance/.sets/*.json
+sed 's/"backup": "[^"]*"//' /opt/glance/upgrade.json
+systemctl is-active glance-api.service
+systemctl is-enabled glance-api.service
+for process in $(systemctl show --value --property=MainPID glance-api.service); do
+    grep -ho '/opt/glance/20[^/]*' /proc/$process/maps | sort -u
+done
+"""
+REVISIONS = (
+    "mariadb --skip-column-names glance --execute='SELECT version_num FROM alembic_version ORDER BY version_num'"
+)
+
 
 @pytest.fixture(scope="session")
 def hosts() -> dict[str, Any]:
@@ -18,10 +36,30 @@ def hosts() -> dict[str, Any]:
     return {name: testinfra.get_host(f"ansible://{name}") for name in ("api1", "api2")}
 
 
+@pytest.fixture(scope="session")
+def balancer() -> Any:
+    return testinfra.get_host("ansible://balancer1")
+
+
 @pytest.fixture
-def balanced(api_at: Any) -> Iterator[Any]:
+def balanced(api_at: Any, balancer: Any) -> Iterator[Any]:
     """Give the API at its balancer; the images that a test made through it are removed after it."""
-    balancer = testinfra.get_host("ansible://balancer1")
     api = api_at(balancer.ansible.get_variables()["ansible_host"], 9292)
     yield api
     api.remove_made()
+
+
+@pytest.fixture(scope="session")
+def state(hosts: dict[str, Any], balancer: Any, server_statuses: Any) -> Any:
+    """Tell how everything stands that a run may change: a dictionary that is equal when all is."""
+    database = testinfra.get_host("ansible://database1")
+
+    def look() -> dict[str, Any]:
+        found: dict[str, Any] = {
+            name: host.check_output("sh -c %s", STATE).splitlines() for name, host in hosts.items()
+        }
+        found["database"] = database.check_output("sh -c %s", REVISIONS).splitlines()
+        found["rotation"] = server_statuses(balancer)["glance_api"]
+        return found
+
+    return look

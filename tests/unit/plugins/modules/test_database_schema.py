@@ -196,6 +196,12 @@ def test_whatever_else_the_look_finds_glance_is_asked(look, prints, code):
     assert (result["needed"], calls) == ("expand", ["check", "sync"])
 
 
+@pytest.mark.parametrize("prints", ["head02\\n", "expand03\\nhead03\\n"])
+def test_a_database_that_a_newer_release_has_is_left_alone(look, prints):
+    result, calls = look(prints, head="head01", newer=["head03", "head02"], check=3)
+    assert (result["needed"], result["left"], result["changed"], calls) == ("nothing", "nothing", False, [])
+
+
 def test_without_a_last_revision_there_is_no_look(look, tmp_path):
     _result, calls = look("head01\\n")
     assert calls == ["check"]
