@@ -88,7 +88,7 @@ def properties(unit: str) -> dict[str, str]:
 
 
 def release_of(link: str) -> str:
-    """Return the release whose folder *link* points to, such as C(/opt/glance/2026.2-1a2b3c4d5e6f); "" if it is none."""
+    """Return the release of the folder, such as C(/opt/glance/2026.2-1a2b3c4d5e6f), behind *link*; "" if none."""
     return os.path.basename(os.readlink(link)).rsplit("-", 1)[0] if os.path.islink(link) else ""
 
 

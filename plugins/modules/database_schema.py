@@ -13,7 +13,8 @@ author:
 description:
   - Asks C(glance-manage db check) and runs C(glance-manage db sync) only when that says so, hence an honest C(changed).
   - With O(python) and O(head), the revision is first read from the database itself, as C(db check) does, but without
-    loading Glance. When it is O(head) or one of O(newer), that is all; when anything else is found, C(glance-manage) is asked.
+    loading Glance. When it is O(head) or one of O(newer), that is all; when anything else is found, C(glance-manage) is
+    asked.
   - Exit codes of C(db check), from Glance's source C(glance/cmd/manage.py), are 0 up to date, 3 expand needed,
     4 migrate needed, 5 contract needed.
   - With O(until), only the first of the three steps are taken, by commands of their own, so that a release before goes
@@ -45,9 +46,9 @@ options:
     version_added: "0.2.0"
   newer:
     description:
-      - Revisions that the schemas of newer releases end with. A database that has one of them, since such a release was in use
-        or still is beside this one, is left as it is. C(glance-manage) of the release does not know them, and would try to take
-        steps that were taken long ago.
+      - Revisions that the schemas of newer releases end with. A database that has one of them, since such a release was
+        in use or still is beside this one, is left as it is. C(glance-manage) of the release does not know them, and
+        would try to take steps that were taken long ago.
     type: list
     elements: str
     default: []

@@ -11,8 +11,9 @@ version_added: "0.3.0"
 author:
   - glanceops contributors (@glanceops)
 description:
-  - Before a host is brought to another release, O(release), notes which one it runs, and which backup was made for it. The note
-    survives runs that are cut off, since an upgrade that goes on finds the host on one of the two releases that are noted.
+  - Before a host is brought to another release, O(release), notes which one it runs, and which backup was made for it.
+    The note survives runs that are cut off, since an upgrade that goes on finds the host on one of the two releases
+    that are noted.
   - A host that runs O(release) already, or none, gets no note. Without O(release), only tells what is noted.
 options:
   release:
@@ -58,8 +59,8 @@ running:
   sample: "2025.1"
 back_to:
   description:
-    - Release that the host goes back to. Empty if it runs neither of the two that are noted, since then it has come to the one that
-      it runs in another way.
+    - Release that the host goes back to. Empty if it runs neither of the two that are noted, since then it has come to
+      the one that it runs in another way.
   returned: success
   type: str
   sample: "2025.1"

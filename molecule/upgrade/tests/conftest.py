@@ -1,4 +1,4 @@
-"""What the tests of the upgrade share: the API behind its balancer, users who never stop, its hosts, and how those stand."""
+"""What the tests of the upgrade share: the API behind its balancer, users who never stop, and how the hosts stand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["traffic"]
 STATE = r"""
 set -eu
 find /etc/glance /etc/glance-proxy /etc/systemd/system /opt/glance /var/lib/glance -xdev \
-    \( -path '/opt/glance/20*/*' -o -path '/var/lib/glance/*/*' \) -prune -o -printf '%p %y %m %u:%g %l\n' 2>/dev/null | sort
+    \( -path '/opt/glance/20*/*' -o -path '/var/lib/glance/*/*' \) -prune -o -printf '%p %y %m %u:%g %l\n' 2>&- | sort
 find /etc/glance /etc/systemd/system -name '*glance*' -type f -not -path '*/.sets/*' -exec sha256sum {} + | sort -k 2
 grep -ho '"state": "[a-z]*"' /etc/glance/.sets/*.json
 sed 's/"backup": "[^"]*"//' /opt/glance/upgrade.json
@@ -58,7 +58,7 @@ def state(hosts: dict[str, Any], balancer: Any, server_statuses: Any) -> Any:
         found: dict[str, Any] = {
             name: host.check_output("sh -c %s", STATE).splitlines() for name, host in hosts.items()
         }
-        found["database"] = database.check_output("sh -c %s", REVISIONS).splitlines()
+        found["database"] = database.check_output("mariadb -N glance -e %s", REVISIONS).splitlines()
         found["rotation"] = server_statuses(balancer)["glance_api"]
         return found
 

@@ -176,9 +176,7 @@ def test_runs_that_are_killed_anywhere_are_finished_by_the_next(
             cut_playbook(name, variables, moment)
             began = time.monotonic()
             run = playbook(name, variables)
-            print(
-                f"{number}: {name} killed after {moment:.1f} of {seconds[name]:.0f} s (seed {seed}), ended with {run.rc}"
-            )
+            print(f"{number}: {name} killed after {moment:.1f} of {seconds[name]:.0f} s, seed {seed}: {run.rc}")
             seconds[name] = max(seconds[name], time.monotonic() - began)
             assert run.rc == 0, run.output
             assert state() == undisturbed[release]

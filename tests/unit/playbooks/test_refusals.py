@@ -208,6 +208,10 @@ INVENTORIES = {
         {"all": {"children": {name: {"hosts": {"a": {}, "b": {}}} for name in ("glance_api", "glance_identity")}}},
         "The group glance_identity should have one host, found a, b",
     ),
+    "kept and retired": (
+        {"all": {"children": {name: {"hosts": {"a": {}, "b": {}}} for name in ("glance_api", "glance_retired")}}},
+        "The hosts of the group glance_retired should be in no other group of the image service, found a, b",
+    ),
     "nobody scrubs": (
         {"all": {"vars": {"glance_delayed_delete": True}, "children": {"glance_api": {"hosts": {"a": {}}}}}},
         "The group glance_scrubber should have a host while glance_delayed_delete is true",
@@ -231,6 +235,7 @@ def test_wrong_variable_takes_no_longer_than_a_wrong_group(tmp_path, no_lookups)
 
 HERE, ELSEWHERE = (Party(name, names=[ipaddress.ip_address(name)]).variables for name in ("127.0.0.1", "192.0.2.9"))
 FILE_STORE = {"driver": "file", "options": {"filesystem_store_datadir": "/srv/images"}}
+S3_STORE = {"driver": "s3", "options": {"s3_store_access_key": "test:tester", "s3_store_secret_key": "hidden"}}
 MOUNT = {"path": "/srv/images", "src": "nfs1:/x", "fstype": "nfs4"}
 KEYSTONE = {
     "glance_auth": "keystone",
@@ -283,6 +288,10 @@ CONTRADICTIONS = {
         ({"glance_default_store": "attic"}, "glance_default_store should be one of glance_stores (file), found attic"),
         ({"glance_stores": {"file": {}}}, "every store of glance_stores should have a driver, found none for file"),
         ({"glance_stores": {"file": {"options": {}}}}, "every store of glance_stores should have a driver"),
+        (
+            {"glance_release": "2026.1", "glance_stores": {"file": FILE_STORE, "s3": S3_STORE}},
+            "s3_store_access_key and s3_store_secret_key should have no colon for Glance 2026.1, found one in s3_st",
+        ),
         ({"glance_install_method": "package"}, "glance_install_method should be venv on Debian"),
         ({"glance_user_id": 65534}, "glance_user_id should be from 1 to 65533"),
         ({"glance_mounts": [{**MOUNT, "path": "images"}]}, "the paths of glance_mounts should be plain absolute paths"),
