@@ -123,6 +123,7 @@ def read_inserts(lines: Iterable[str]) -> Tables:
 
 _COPY = re.compile(r"COPY (?:\w+\.)?(?P<table>\w+) \((?P<columns>[^)]*)\) FROM stdin;$")
 _COPIED = re.compile(r"\\(.)", re.DOTALL)
+_COPIES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 def read_copies(lines: Iterable[str]) -> Tables:
@@ -139,7 +140,7 @@ def read_copies(lines: Iterable[str]) -> Tables:
         else:
             fields = line.split("\t")
             values = [
-                None if value == r"\N" else _COPIED.sub(lambda m: _ESCAPES.get(m[1], m[1]), value) for value in fields
+                None if value == r"\N" else _COPIED.sub(lambda m: _COPIES.get(m[1], m[1]), value) for value in fields
             ]
             tables[into].append(dict(zip(columns, values)))
     return tables
@@ -188,7 +189,9 @@ class Engine:
         environment = {"PATH": _PATH, "LANG": "C.UTF-8", **options.pop("environment", {})}
         try:
             # A client whose caller was killed must not go on beside that of the next run.
-            done = run_program(["/usr/bin/setpriv", "--pdeathsig=KILL", *command], env=environment, cwd="/", **{**streams, **options})
+            done = run_program(
+                ["/usr/bin/setpriv", "--pdeathsig=KILL", *command], env=environment, cwd="/", **{**streams, **options}
+            )
         except OSError as error:
             raise DumpError(f"{command[0]} can't be run: {error.strerror}") from error
         if done.returncode != 0:

@@ -46,7 +46,15 @@ for image in manifest["images"]:
         data = open(held, "rb").read() if held else b""
         if hashlib.sha512(data).hexdigest() != image["os_hash_value"] or len(data) != image["size"]:
             faults.append(image["id"])
-print(json.dumps({"faults": faults, "active": {i["id"]: i["os_hash_value"] for i in manifest["images"] if i["status"] == "active"}}))
+active = {image["id"]: image["os_hash_value"] for image in manifest["images"] if image["status"] == "active"}
+print(json.dumps({"faults": faults, "active": active}))
+"""
+FLIP = """
+import sys
+
+data = bytearray(open(sys.argv[1], "rb").read())
+data[9] ^= 1
+open(sys.argv[1] + ".x", "wb").write(data)
 """
 # Kills who has the folder of backups for himself, as soon as something is there that was not.
 KILLER = """
@@ -119,8 +127,7 @@ class Deployment:
 
     def replace(self, path: str) -> None:
         """Flip a bit of a file, in a file of its own: the one before may be held by a backup, too."""
-        flip = "import sys; d = bytearray(open(sys.argv[1], 'rb').read()); d[9] ^= 1; open(sys.argv[1] + '.x', 'wb').write(d)"
-        self.host.check_output("python3 -c %s %s", flip, path)
+        self.host.check_output("python3 -c %s %s", FLIP, path)
         self.host.check_output("chown glance:glance %s.x && mv %s.x %s", path, path, path)
 
     def kill_when(self, pattern: str) -> None:
