@@ -10,13 +10,15 @@ PYTHON ?= python3
 SUITE ?= bookworm
 # Id of the image that `make restore` brings back.
 IMAGE ?=
+# Release that `make upgrade` brings hosts to; empty: the one that the inventory names.
+RELEASE ?=
 # Inventory of your own hosts to deploy to, in place of a throw-away host.
 INVENTORY ?=
 # How much of `make test` runs at a time: most of it waits for one host, or for one process on this machine.
 JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
 SCENARIOS := default basic keystone
-LONG_SCENARIOS := identity scrubber releases tls legacy cluster mounts upgrade
+LONG_SCENARIOS := identity scrubber releases tls legacy cluster mounts upgrade jump
 # Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
 CORES := 2.17.14 2.18.19 2.19.14 2.20.10 2.21.5
 # Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
@@ -80,6 +82,14 @@ scrub: .venv/.complete ## remove the data of deleted images that is due
 .PHONY: restore
 restore: .venv/.complete ## bring a deleted image back: make restore IMAGE=ID
 	@$(PLAY) playbooks/restore_image.yml --extra-vars=image_id=$(IMAGE) $(ARGS)
+
+.PHONY: upgrade
+upgrade: .venv/.complete ## bring every host to another release: make upgrade RELEASE=2026.2
+	@$(PLAY) playbooks/upgrade.yml $(if $(RELEASE),--extra-vars=glance_release=$(RELEASE)) $(ARGS)
+
+.PHONY: rollback
+rollback: .venv/.complete ## bring every host back to the release before its upgrade
+	@$(PLAY) playbooks/rollback.yml $(ARGS)
 
 .PHONY: destroy
 destroy: ## take the throw-away host of make deploy away
