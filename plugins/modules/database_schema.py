@@ -21,7 +21,7 @@ description:
     on working with the database meanwhile.
   - C(db check) refuses PostgreSQL, and so do the commands of the three steps. There C(glance-manage db sync) does all
     of them, whatever O(until), and itself tells whether there was anything to do; in check mode
-    C(glance-manage db version) is compared with O(head).
+    C(glance-manage db version) is compared with O(head). A warning says so when steps beyond O(until) were taken.
 options:
   manage:
     description: Path of C(glance-manage).
@@ -197,7 +197,14 @@ def step(module: AnsibleModule, needed: str) -> str:
 def sync_unchecked(module: AnsibleModule) -> str:
     """Do what is needed where C(db check) can't tell; returns what was needed."""
     if not module.check_mode:
-        return "nothing" if _NOTHING_DONE in succeed(module, "sync") else "sync"
+        needed = "nothing" if _NOTHING_DONE in succeed(module, "sync") else "sync"
+        if needed != "nothing" and module.params["until"] != "contract":
+            module.warn(
+                f"The database should have been taken as far as '{module.params['until']}', found that glance-manage "
+                "knows no separate steps for this kind of database: all of them were taken, also those that remove "
+                "what only the release before used."
+            )
+        return needed
     return "nothing" if module.params["head"] in succeed(module, "version").split() else "sync"
 
 

@@ -25,9 +25,7 @@ for process in $(systemctl show --value --property=MainPID glance-api.service); 
     grep -ho '/opt/glance/20[^/]*' /proc/$process/maps | sort -u
 done
 """
-REVISIONS = (
-    "mariadb --skip-column-names glance --execute='SELECT version_num FROM alembic_version ORDER BY version_num'"
-)
+REVISIONS = "SELECT version_num FROM alembic_version ORDER BY version_num"
 
 
 @pytest.fixture(scope="session")

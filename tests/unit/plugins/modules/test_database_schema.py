@@ -3,6 +3,7 @@ import json
 import os
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 
 # Running a command as a user, even the same one, needs the right to drop groups.
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs commands as a user")
@@ -126,6 +127,18 @@ def test_where_there_is_no_check_the_sync_tells_what_was_needed(database, said, 
     result, calls = database(check=1, said={"check": REFUSED, "sync": said}, head="head01")
     assert (result["needed"], result["changed"]) == (needed, needed != "nothing")
     assert calls == ["check", "sync"]
+
+
+@pytest.mark.parametrize(
+    ("said", "until", "warned"),
+    [(SYNCED, "expand", 1), (SYNCED, "migrate", 1), (SYNCED, "contract", 0), (UP_TO_DATE, "expand", 0)],
+)
+def test_steps_beyond_the_last_that_was_wanted_are_told(database, monkeypatch, said, until, warned):
+    warnings = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
+    result, calls = database(check=1, said={"check": REFUSED, "sync": said}, head="head01", until=until)
+    assert (result["left"], calls) == ("nothing", ["check", "sync"])
+    assert len([text for text in warnings if f"as far as '{until}'" in text]) == warned
 
 
 @pytest.mark.parametrize(
