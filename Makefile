@@ -10,24 +10,17 @@ PYTHON ?= python3
 SUITE ?= bookworm
 # Id of the image that `make restore` brings back.
 IMAGE ?=
-<<<<<<< HEAD
 # Name of the backup that `make restore-backup` restores.
 BACKUP ?=
-=======
 # Release that `make upgrade` brings hosts to; empty: the one that the inventory names.
 RELEASE ?=
->>>>>>> 7708c427b006aa641004989f965bfb54828f78c0
 # Inventory of your own hosts to deploy to, in place of a throw-away host.
 INVENTORY ?=
 # How much of `make test` runs at a time: most of it waits for one host, or for one process on this machine.
 JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
 SCENARIOS := default basic keystone
-<<<<<<< HEAD
-LONG_SCENARIOS := identity scrubber backup releases tls legacy cluster mounts upgrade
-=======
-LONG_SCENARIOS := identity scrubber releases tls legacy cluster mounts upgrade jump
->>>>>>> 7708c427b006aa641004989f965bfb54828f78c0
+LONG_SCENARIOS := identity scrubber backup releases tls legacy cluster mounts upgrade jump secrets
 # Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
 CORES := 2.17.14 2.18.19 2.19.14 2.20.10 2.21.5
 # Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
@@ -92,7 +85,6 @@ scrub: .venv/.complete ## remove the data of deleted images that is due
 restore: .venv/.complete ## bring a deleted image back: make restore IMAGE=ID
 	@$(PLAY) playbooks/restore_image.yml --extra-vars=image_id=$(IMAGE) $(ARGS)
 
-<<<<<<< HEAD
 .PHONY: backup
 backup: .venv/.complete ## back up the database and the images, while the service works
 	@$(PLAY) playbooks/backup.yml $(ARGS)
@@ -100,7 +92,7 @@ backup: .venv/.complete ## back up the database and the images, while the servic
 .PHONY: restore-backup
 restore-backup: .venv/.complete ## restore a backup, with the service stopped: make restore-backup BACKUP=NAME
 	@$(PLAY) playbooks/restore.yml --extra-vars=glance_backup=$(BACKUP) $(ARGS)
-=======
+
 .PHONY: upgrade
 upgrade: .venv/.complete ## bring every host to another release: make upgrade RELEASE=2026.2
 	@$(PLAY) playbooks/upgrade.yml $(if $(RELEASE),--extra-vars=glance_release=$(RELEASE)) $(ARGS)
@@ -108,7 +100,6 @@ upgrade: .venv/.complete ## bring every host to another release: make upgrade RE
 .PHONY: rollback
 rollback: .venv/.complete ## bring every host back to the release before its upgrade
 	@$(PLAY) playbooks/rollback.yml $(ARGS)
->>>>>>> 7708c427b006aa641004989f965bfb54828f78c0
 
 .PHONY: destroy
 destroy: ## take the throw-away host of make deploy away

@@ -360,6 +360,15 @@ CONTRADICTIONS = {
         ({**MARIADB, "glance_database_clients": "192.0.2.0/24"}, "should be an address and a netmask"),
         ({**MARIADB, "glance_database_max_connections": 9}, "glance_database_max_connections should be 10 or more"),
         ({**MARIADB, "glance_database_admin": {"host": "192.0.2.9"}}, "glance_database_admin should be empty"),
+        (
+            {**MARIADB, "glance_database_retired_users": ["old", "glance"]},
+            "glance_database_retired_users should be users that Glance does not log in as any more, found glance",
+        ),
+        (
+            {**MARIADB, "glance_database_retired_users": ["root"]},
+            "glance_database_retired_users should be users of Glance, found root, the administrator of the database",
+        ),
+        ({**MARIADB, "glance_database_retired_users": [" "]}, "should be names of users, found an empty one"),
     ],
     "glance_identity": [
         ({**IDENTITY, "glance_auth": "none"}, "glance_auth should be keystone on a host that registers"),
