@@ -73,7 +73,7 @@ class BackupError(Exception):
 
 
 @contextlib.contextmanager
-def failing(module: Any, lead: str = "") -> Iterator[None]:
+def failing(module: Any, lead: str) -> Iterator[None]:
     """End *module* with a sentence that begins with *lead* when something can't be done."""
     try:
         yield
@@ -84,8 +84,7 @@ def failing(module: Any, lead: str = "") -> Iterator[None]:
         reason = f"{place}{error.strerror or error}"
     else:
         return
-    text = f"{lead}: {reason}" if lead else reason[:1].upper() + reason[1:]
-    module.fail_json(msg=f"{text.rstrip('.')}.")
+    module.fail_json(msg=f"{lead}: {reason.rstrip('.')}.")
 
 
 @dataclass(frozen=True)

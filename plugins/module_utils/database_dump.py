@@ -278,7 +278,7 @@ class Mariadb(Engine):
         login = self.login
         given = {"user": login.user, "password": login.password, "host": login.host, "port": login.port}
         given |= {self._OPTIONS[key]: value for key, value in login.options.items() if key in self._OPTIONS}
-        lines = [f'{key} = "{_escaped(value)}"' for key, value in given.items() if value]
+        lines = [f"{key} = {_quoted(value)}" for key, value in given.items() if value]
         # With an authority, Glance holds the certificate and its name against it; without, newer clients would insist.
         lines.append(f"ssl-verify-server-cert = {1 if 'ssl_ca' in login.options else 0}")
         file = self.private("client.cnf", "\n".join(["[client]", "default-character-set = utf8mb4", *lines, ""]))
@@ -330,7 +330,7 @@ END $$;
         login = self.login
         file = self.private("password", "*:*:*:*:" + re.sub(r"([:\\])", r"\\\1", login.password) + "\n")
         given = {"host": login.host, "port": login.port, "user": login.user, "dbname": login.name, **login.options}
-        place = " ".join(f"{key}='{_escaped(value, quote=True)}'" for key, value in given.items() if value)
+        place = " ".join(f"{key}={_quoted(value)}" for key, value in given.items() if value)
         environment = {"PGPASSFILE": file, "PGCONNECT_TIMEOUT": "30"}
         return self.run([f"/usr/bin/{program}", *arguments, f"--dbname={place}"], environment=environment)
 
@@ -358,10 +358,9 @@ END $$;
         self._client("psql", *once, f"--file={drop}", f"--file={script}")
 
 
-def _escaped(value: str, quote: bool = False) -> str:
-    """Return *value* as it stands between double quotes in a file of options, or with *quote* between single ones."""
-    value = value.replace("\\", "\\\\")
-    return value.replace("'", "\\'") if quote else value
+def _quoted(value: str) -> str:
+    """Return *value* as it stands in a file of options of MariaDB, and in what PostgreSQL calls a connection string."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 ENGINES: dict[str, type[Engine]] = {"sqlite": Sqlite, "mariadb": Mariadb, "postgresql": Postgresql}

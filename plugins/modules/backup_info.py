@@ -75,7 +75,7 @@ def main() -> None:
         service = backup.find_service(module.params, "")
         found = backup.backups_in(directory)
     if name is not None:
-        with backup.failing(module):
+        with backup.failing(module, "Nothing can be restored"):
             backup.find_backup(directory, name)
     module.exit_json(
         changed=False,

@@ -9,6 +9,12 @@ import pytest
 from conftest import BACKUPS, DATA
 
 ENGINES = ("sqlite1", "mariadb1", "postgresql1")
+# What is new on a host when a restore is at work: on SQLite's just before, on the others while tables come back.
+AT_WORK = {
+    "sqlite1": f"{BACKUPS}/before-restore-*",
+    "mariadb1": f"{BACKUPS}/before-restore-*Z",
+    "postgresql1": f"{BACKUPS}/.work-*/restore.sql",
+}
 
 
 def said(run: Any) -> list[str]:
@@ -102,7 +108,7 @@ def test_a_killed_restore_is_finished_by_another_one(every, playbook):
     for it in every:
         it.sql("DELETE FROM image_locations", "UPDATE images SET status = 'queued'")
         it.host.check_output("rm %s", f"{DATA}/fast/{images[it.name][0]}")
-        it.kill_when(f"{BACKUPS}/before-restore-*Z")
+        it.kill_when(AT_WORK[it.name])
     done = restore(playbook, "one")
     assert done.rc != 0
     assert set(done.failed) == set(ENGINES)
@@ -113,7 +119,9 @@ def test_a_killed_restore_is_finished_by_another_one(every, playbook):
         assert sorted(it.active()) == sorted(images[it.name])
         assert [it.downloads(image, "sha256") for image in images[it.name]] == [it.known[i] for i in images[it.name]]
         # Nothing is lost: what came later is in the backup of before, and its file is there.
-        assert len([name for name in it.backups() if name.startswith("before-restore-")]) == 2
+        assert len([name for name in it.backups() if name.startswith("before-restore-")]) == {"sqlite1": 1}.get(
+            it.name, 2
+        )
         assert it.host.file(f"{DATA}/fast/{later[it.name]}").exists
 
 
@@ -158,14 +166,16 @@ def test_names_and_secrets(every, playbook):
         it.upload()
     done = playbook("backup.yml", {"glance_backup_keep": 1}, "-vvv")
     assert done.rc == 0, done.output
-    (name,) = every[0].backups()
-    assert re.fullmatch(r"20\d{6}T\d{6}Z", name)
+    for it in every:
+        (name,) = it.backups()
+        assert re.fullmatch(r"20\d{6}T\d{6}Z", name)
+        it.host.check_output(f"mv {BACKUPS}/{name} {BACKUPS}/one")
     done = playbook("restore.yml", {}, "-vvv")
-    assert all(sentence.rstrip().endswith(f"there is {name}.") for sentence in [done.failed["sqlite1"]])
+    assert set(done.failed) == set(ENGINES)
+    assert all(sentence.endswith(": there is one.\n") for sentence in done.failed.values())
     assert "glance_backup_name should be of" in playbook("backup.yml", {"glance_backup_name": "../x"}).failures
     assert playbook("backup.yml", {"glance_backup_name": "new"}, "--check").rc == 0
-    assert [len(it.backups()) for it in every] == [1, 1, 1]
-    names = {it.name: it.backups()[0] for it in every}
-    if len(set(names.values())) == 1:
-        assert playbook("restore.yml", {"glance_backup": name}, "--check").rc == 0
-        assert [it.backups() for it in every] == [[name]] * 3
+    assert playbook("restore.yml", {"glance_backup": "one"}, "--check").rc == 0
+    assert [it.backups() for it in every] == [["one"]] * 3
+    done = restore(playbook, "one", glance_restore_images=False)
+    assert done.rc == 0, done.output

@@ -182,8 +182,11 @@ def test_what_is_no_sqlite_database_is_told(tmp_path, database, sqlite, content)
     assert database.exists() == (content is not None)
 
 
-@pytest.mark.parametrize("engine", [Mariadb, Postgresql])
-def test_no_command_line_has_the_password(tmp_path, monkeypatch, engine):
+SAYS = {Mariadb: "password = 'hid\\'d\"e\\\\n'\n", Postgresql: "*:*:*:*:hid'd\"e\\\\n\n"}
+
+
+@pytest.mark.parametrize(("engine", "says"), SAYS.items())
+def test_a_file_for_root_has_the_password_and_no_command_line(tmp_path, monkeypatch, engine, says):
     login = Login("any", "glance", "glance", "hid'd\"e\\n", "127.0.0.1", "1", {"ssl_ca": "/ca", "sslmode": "require"})
     seen = []
 
@@ -202,3 +205,4 @@ def test_no_command_line_has_the_password(tmp_path, monkeypatch, engine):
     assert str(failed.value).endswith("found exit code 1: denied to ********")
     (written,) = tmp_path.iterdir()
     assert written.stat().st_mode & 0o777 == 0o600
+    assert says in written.read_text()
