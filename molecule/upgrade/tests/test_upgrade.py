@@ -8,9 +8,12 @@ import random
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 
+PROJECT = Path(__file__).resolve().parents[3]
 OLD, NEW = "2025.1", "2026.2"
 BETWEEN = ("2025.2", "2026.1")
 KILLED_RUNS = 10
@@ -112,6 +115,27 @@ def test_what_the_release_refuses_is_refused_before_anything_is_replaced(hosts, 
     assert "Glance's upgrade check refuses it: " in run.failures
     assert releases(hosts) == {OLD}
     assert downloaded(balanced, images) == images
+
+
+def test_a_database_that_was_contracted_is_only_restored_when_the_backup_is_named(hosts, playbook, balanced, images):
+    there = playbook("upgrade.yml", {"glance_release": NEW})
+    assert there.rc == 0, there.output
+    since = balanced.create(name="since")
+    # No two releases of the table that run on one host differ in their schema, so one is told to.
+    table = yaml.safe_load((PROJECT / "roles/common/vars/main/releases.yml").read_text())
+    table["__glance_releases"][OLD]["schema"] = "2023_1_contract01"
+    refused = playbook("rollback.yml", table)
+    assert refused.rc != 0
+    assert f"should still have what Glance {OLD} needs, found that it was contracted" in refused.failures
+    assert releases(hosts) == {NEW}
+    assert balanced.show(since)["name"] == "since"
+
+    backup = re.search(r"-e glance_backup=(\S+)", refused.failures)[1]
+    back = playbook("rollback.yml", {**table, "glance_backup": backup})
+    assert back.rc == 0, back.output
+    assert releases(hosts) == {OLD}
+    assert downloaded(balanced, images) == images
+    assert balanced.request("GET", f"/v2/images/{since}").status == 404
 
 
 # ------------------------------------------------------------------------------------------------- stopped on its way
