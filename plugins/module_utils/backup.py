@@ -48,9 +48,10 @@ _NAMED_IDS = 20
 _BLOCK = 1 << 20
 # An ioctl of Linux that lets two files share their blocks until one is written to (linux/fs.h).
 _FICLONE = 0x40049409
-# Dumps until every image of the last one has its file; the pauses grow, and are over in 6 s together.
-_DUMPS = 6
-_FIRST_PAUSE = 0.2
+# Seconds after which an active image without a file is none that is being deleted, and those in which all has to agree.
+_PATIENCE = 20.0
+_LIMIT = 300.0
+_PAUSE = 0.2
 
 
 # Of every module for backups; documented in the fragment backup.
@@ -334,13 +335,18 @@ class Maker:
         is the right one. One that is not belongs to an image that is being deleted, and another dump shows that. What
         was taken for a dump before is kept: the next one lacks only images that came and went since.
         """
-        for number in range(_DUMPS):
-            if number:
-                time.sleep(_FIRST_PAUSE * 2 ** (number - 1))
+        since: dict[str, float] = {}
+        deadline = time.monotonic() + _LIMIT
+        while True:
             tables, images = self.look()
-            lacking = self.take_all(images)
-            if not lacking:
+            lacking, now = self.take_all(images), time.monotonic()
+            again = any(image in since for image in lacking)
+            since = {image: since.get(image, now) for image in lacking}
+            lost = [image for image in lacking if now - since[image] >= _PATIENCE]
+            if len(lost) == len(lacking) or (lost and not self.wish.allow_missing) or now > deadline:
                 break
+            if again:
+                time.sleep(_PAUSE)
         if self.wish.verify:
             lacking += self.damaged(images)
         if lacking and not self.wish.allow_missing:

@@ -8,6 +8,7 @@ import os
 import pwd
 import sqlite3
 import tarfile
+import threading
 import uuid
 
 import pytest
@@ -46,7 +47,7 @@ class Deployment:
         }
 
     def sql(self, statement, *values):
-        with contextlib.closing(sqlite3.connect(self.database)) as connection, connection:
+        with contextlib.closing(sqlite3.connect(self.database, timeout=60)) as connection, connection:
             return connection.execute(statement, values).fetchall()
 
     def add(self, data=None, stores=("fast",), status="active"):
@@ -54,15 +55,16 @@ class Deployment:
         image, data = str(uuid.uuid4()), os.urandom(5000) if data is None else data
         digest = hashlib.sha512(data).hexdigest()
         md5 = hashlib.md5(data).hexdigest()
-        self.sql("INSERT INTO images VALUES (?, 'n', ?, ?, ?, 'sha512', ?, 0)", image, len(data), status, md5, digest)
+        for store in (store for store in stores if store != "s3"):
+            (self.root / store / image).write_bytes(data)
+            (self.root / store / image).chmod(0o640)
+        self.sql("INSERT INTO images VALUES (?, 'n', ?, 'saving', ?, 'sha512', ?, 0)", image, len(data), md5, digest)
         for store in stores:
             place = f"s3://h/{image}" if store == "s3" else f"file://{self.root}/{store}/{image}"
             known = json.dumps({"store": store})
             at = "pending_delete" if status == "pending_delete" else "active"
             self.sql("INSERT INTO image_locations VALUES (?, ?, ?, ?, ?)", image, place, known, at, status != "active")
-            if store != "s3":
-                (self.root / store / image).write_bytes(data)
-                (self.root / store / image).chmod(0o640)
+        self.sql("UPDATE images SET status = ? WHERE id = ?", status, image)
         return image
 
     def delete(self, image):
@@ -124,7 +126,8 @@ def after_dump(monkeypatch):
             steps.pop(0)()
 
     monkeypatch.setattr(database_dump.Sqlite, "dump", dump_and_more)
-    monkeypatch.setattr(backup, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(backup, "_PATIENCE", 0.1)
+    monkeypatch.setattr(backup, "_PAUSE", 0.01)
     return steps
 
 
@@ -210,6 +213,36 @@ def test_an_image_that_comes_during_the_backup_is_none_of_it(it, back_up, after_
     after_dump.append(it.add)
     back_up()
     assert it.held("one").keys() == {f"fast/{image}"}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_backups_agree_while_images_come_and_go(it, back_up, links):
+    """Users upload and delete without a pause; every active image of every dump has its data in that backup."""
+    over, stays = threading.Event(), it.add()
+
+    def use():
+        while not over.is_set():
+            images = [it.add(), it.add()]
+            for image in images:
+                it.delete(image)
+
+    users = [threading.Thread(target=use) for _number in range(3)]
+    for user in users:
+        user.start()
+    try:
+        results = [back_up(f"n{number}", links=links) for number in range(5)]
+    finally:
+        over.set()
+        for user in users:
+            user.join()
+    assert [result.get("msg") for result in results if result.get("failed")] == []
+    for number in range(5):
+        folder = it.directory / f"n{number}"
+        with contextlib.closing(sqlite3.connect(folder / "database.sqlite")) as dump:
+            active = dict(dump.execute("SELECT id, os_hash_value FROM images WHERE status = 'active'").fetchall())
+        held = {path.name: hashlib.sha512(path.read_bytes()).hexdigest() for path in it.held(f"n{number}").values()}
+        assert active == held
+        assert stays in held
 
 
 def test_what_the_scrubber_takes_is_not_missed(it, back_up, after_dump):
