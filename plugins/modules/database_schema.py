@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: database_schema
-short_description: Bring Glance's database to the schema of the installed release, when it is not there yet
+short_description: Bring Glance's database to the schema of the installed release, and its metadata definitions into it
 version_added: "0.1.0"
 author:
   - glanceops contributors (@glanceops)
@@ -22,6 +22,9 @@ description:
   - C(db check) refuses PostgreSQL, and so do the commands of the three steps. There C(glance-manage db sync) does all
     of them, whatever O(until), and itself tells whether there was anything to do; in check mode
     C(glance-manage db version) is compared with O(head). A warning says so when steps beyond O(until) were taken.
+  - With O(metadefs), C(glance-manage db load_metadefs) is run when a namespace of that folder is not in the database,
+    and the module fails when one is not there after it either. The command itself ends well whether or not it has
+    loaded anything.
 options:
   manage:
     description: Path of C(glance-manage).
@@ -65,6 +68,16 @@ options:
     choices: [expand, migrate, contract]
     default: contract
     version_added: "0.3.0"
+  metadefs:
+    description:
+      - Folder on the host with metadata definitions, a namespace in each file whose name ends with C(.json). A
+        namespace that is in the database already stays as it is there. A file that is not JSON is passed over, as
+        Glance does; C(compute-vmware.json) of Ussuri is one.
+      - Until a load has ended well, a file C(.loading-metadefs) lies beside O(config_file). Where it is found, a load
+        was cut off, and C(--merge) makes up for what a namespace may lack.
+      - Needs O(python).
+    type: path
+    version_added: "0.3.0"
   timeout:
     description: Seconds that a command may take.
     type: int
@@ -87,6 +100,7 @@ EXAMPLES = r"""
     config_file: /etc/glance/glance-api.conf
     python: /opt/glance/current/bin/python
     head: 2024_1_contract01
+    metadefs: /opt/glance/current/etc/glance/metadefs
 """
 
 RETURN = r"""
@@ -100,15 +114,24 @@ left:
   returned: success, unless the database is yet to be made
   type: str
   choices: [nothing, expand, migrate, contract, sync]
+namespaces:
+  description: How many namespaces of metadata definitions are in the database.
+  returned: success with O(metadefs), unless the database is yet to be made
+  type: int
+  sample: 32
 """
 
+import contextlib
+import json
 import os
 import subprocess
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils.program import ProgramError, run_as
+from ansible_collections.glanceops.image_service.plugins.module_utils.program import ProgramError, last_line, run_as
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
 from ansible_collections.glanceops.image_service.plugins.module_utils.service import reason_in
+from ansible_collections.glanceops.image_service.plugins.module_utils.words import list_of
 
 _LOOK_SECONDS = 10
 _STEPS = ("expand", "migrate", "contract")
@@ -116,17 +139,19 @@ _NEEDED = {0: "nothing", 3: "expand", 4: "migrate", 5: "contract"}
 # Words of glance/cmd/manage.py.
 _NO_CHECK = "Rolling upgrades are currently supported only for"
 _NOTHING_DONE = "Database is up to date"
-# Prints the revisions that alembic has noted; a URL that oslo.config would fill in does not connect.
-_REVISIONS = """
-import configparser, sys
+# Prints what alembic has noted and which namespaces there are; a URL that oslo.config would fill in does not connect.
+_LOOK = """
+import configparser, json, sys
 import sqlalchemy
 
 config = configparser.RawConfigParser(strict=False)
 config.read(sys.argv[1])
+wanted = {"revisions": "version_num FROM alembic_version", "namespaces": "namespace FROM metadef_namespaces"}
 with sqlalchemy.create_engine(config["database"]["connection"]).connect() as connection:
-    for revision in connection.execute(sqlalchemy.text("SELECT version_num FROM alembic_version")):
-        print(revision[0])
+    found = {name: connection.execute(sqlalchemy.text(f"SELECT {what}")).fetchall() for name, what in wanted.items()}
+print(json.dumps({name: [row[0] for row in rows] for name, rows in found.items()}))
 """
+_LOADING = ".loading-metadefs"
 
 
 def run(module: AnsibleModule, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -139,28 +164,31 @@ def run(module: AnsibleModule, *arguments: str) -> subprocess.CompletedProcess[s
         raise
 
 
-def fail(module: AnsibleModule, done: subprocess.CompletedProcess[str], verb: str) -> None:
-    """End the module with the exception that ended the command, or else with the last line that it printed."""
+def last_lines(done: subprocess.CompletedProcess[str]) -> tuple[str, list[str]]:
+    """Return the exception that ended a command, or else the last line that it printed, and its last lines."""
     lines = [mask_text(line.strip()) for line in done.stdout.splitlines() if line.strip()]
-    reason = reason_in(lines) or (lines[-1] if lines else "no output")
+    return reason_in(lines) or (lines[-1] if lines else "no output"), lines[-15:]
+
+
+def fail(module: AnsibleModule, done: subprocess.CompletedProcess[str], verb: str) -> None:
+    """End the module with the reason why a command did not end well."""
+    reason, output = last_lines(done)
     module.fail_json(
-        msg=f"'glance-manage db {verb}' should end well, found exit code {done.returncode}: {reason}",
-        output=lines[-15:],
+        msg=f"'glance-manage db {verb}' should end well, found exit code {done.returncode}: {reason}", output=output
     )
 
 
-def has_head(module: AnsibleModule) -> bool:
-    """Whether the database itself says that it has the last revision of the release, or of a newer one."""
-    python, head = module.params["python"], module.params["head"]
-    if not (python and head and os.path.exists(python)):
-        return False
+def look(module: AnsibleModule, seconds: int) -> dict[str, list[str]]:
+    """Ask the database itself for C(revisions) and C(namespaces); raises ProgramError with the reason if it can't."""
+    python = module.params["python"]
+    done = run_as(module.params["user"], [python, "-c", _LOOK, module.params["config_file"]], seconds, umask=0o027)
+    if done.returncode != 0:
+        reason = reason_in(done.stderr.splitlines()) or last_line(done.stderr)
+        raise ProgramError(mask_text(reason) or f"exit code {done.returncode}")
     try:
-        done = run_as(
-            module.params["user"], [python, "-c", _REVISIONS, module.params["config_file"]], _LOOK_SECONDS, umask=0o027
-        )
-    except ProgramError:
-        return False
-    return done.returncode == 0 and not {head, *module.params["newer"]}.isdisjoint(done.stdout.split())
+        return json.loads(done.stdout)
+    except ValueError as error:
+        raise ProgramError(last_line(done.stdout) or "no output") from error
 
 
 def succeed(module: AnsibleModule, verb: str) -> str:
@@ -208,6 +236,81 @@ def sync_unchecked(module: AnsibleModule) -> str:
     return "nothing" if module.params["head"] in succeed(module, "version").split() else "sync"
 
 
+def bring(module: AnsibleModule) -> dict[str, Any]:
+    """Take the steps that glance-manage asks for; returns what the module does."""
+    needed = ask(module)
+    if needed is None:
+        needed = sync_unchecked(module)
+        return {"changed": needed != "nothing", "needed": needed, "left": "nothing"}
+    pending = needed != "nothing" and _STEPS.index(needed) <= _STEPS.index(module.params["until"])
+    if module.check_mode or not pending:
+        return {"changed": pending, "needed": needed, "left": needed}
+    if module.params["until"] == "contract":
+        succeed(module, "sync")
+        return {"changed": True, "needed": needed, "left": "nothing"}
+    return {"changed": True, "needed": needed, "left": step(module, needed)}
+
+
+def shipped(directory: str) -> set[str]:
+    """Return the namespaces of the files in a folder, without those of files that Glance passes over."""
+    found = set()
+    for name in os.listdir(directory):
+        if name.endswith(".json"):
+            # No JSON, or none that is a namespace.
+            passed_over = contextlib.suppress(ValueError, LookupError, TypeError)
+            with passed_over, open(os.path.join(directory, name), encoding="utf-8") as handle:
+                found.add(json.load(handle)["namespace"])
+    return found
+
+
+def look_again(module: AnsibleModule) -> set[str]:
+    """Return the namespaces in the database; ends the module when that can't be."""
+    try:
+        return set(look(module, module.params["timeout"])["namespaces"])
+    except ProgramError as error:
+        module.fail_json(msg=f"The database should tell which metadata definitions it has, found: {error}.")
+        raise
+
+
+def load(module: AnsibleModule, wanted: set[str], note: str) -> set[str]:
+    """Load what is missing; returns the namespaces in the database."""
+    directory = module.params["metadefs"]
+    merge = ["--merge"] if os.path.exists(note) else []
+    with open(note, "w", encoding="utf-8") as handle:
+        handle.write("Managed by Ansible: metadata definitions are being loaded, or that was cut off.\n")
+    done = run(module, "load_metadefs", f"--path={directory}", *merge)
+    if done.returncode != 0:
+        fail(module, done, "load_metadefs")
+    there = look_again(module)
+    if missing := sorted(wanted - there):
+        reason, output = last_lines(done)
+        module.fail_json(
+            msg=f"'glance-manage db load_metadefs' should load the {len(wanted)} namespaces of {directory}, found "
+            f"{len(wanted & there)} of them then, without {list_of(missing[:5], len(missing))}: {reason}",
+            output=output,
+        )
+    os.unlink(note)
+    return there
+
+
+def bring_metadefs(module: AnsibleModule, there: set[str] | None) -> dict[str, Any]:
+    """Have all namespaces of the folder in the database; *there* are those that were found, None if nobody looked."""
+    directory = module.params["metadefs"]
+    note = os.path.join(os.path.dirname(module.params["config_file"]), _LOADING)
+    try:
+        wanted = shipped(directory)
+        if not wanted:
+            module.fail_json(msg=f"{directory} should hold files with metadata definitions, found none.")
+        there = look_again(module) if there is None else there
+        pending = not wanted <= there or os.path.exists(note)
+        if pending and not module.check_mode:
+            there = load(module, wanted, note)
+    except OSError as error:
+        module.fail_json(msg=f"The files of {directory} should be loaded, found {error.filename}: {error.strerror}.")
+        raise
+    return {"changed": pending, "namespaces": len(there)}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -220,8 +323,10 @@ def main() -> None:
             "newer": {"type": "list", "elements": "str", "default": []},
             "python": {"type": "path"},
             "until": {"type": "str", "choices": list(_STEPS), "default": "contract"},
+            "metadefs": {"type": "path"},
             "timeout": {"type": "int", "default": 3600},
         },
+        required_by={"metadefs": ["python"]},
         supports_check_mode=True,
     )
     missing = [
@@ -231,19 +336,17 @@ def main() -> None:
     ]
     if module.check_mode and missing:
         module.exit_json(changed=True, needed="everything")
-    if has_head(module):
-        module.exit_json(changed=False, needed="nothing", left="nothing")
-    needed = ask(module)
-    if needed is None:
-        needed = sync_unchecked(module)
-        module.exit_json(changed=needed != "nothing", needed=needed, left="nothing")
-    pending = needed != "nothing" and _STEPS.index(needed) <= _STEPS.index(module.params["until"])
-    if module.check_mode or not pending:
-        module.exit_json(changed=pending, needed=needed, left=needed)
-    if module.params["until"] == "contract":
-        succeed(module, "sync")
-        module.exit_json(changed=True, needed=needed, left="nothing")
-    module.exit_json(changed=True, needed=needed, left=step(module, needed))
+    found: dict[str, list[str]] = {}
+    if module.params["python"] and (module.params["head"] or module.params["metadefs"]):
+        with contextlib.suppress(ProgramError):
+            found = look(module, _LOOK_SECONDS)
+    at_head = not {module.params["head"], *module.params["newer"]}.isdisjoint(found.get("revisions", []))
+    schema = {"changed": False, "needed": "nothing", "left": "nothing"} if at_head else bring(module)
+    # What is yet to be made can't be asked.
+    if module.params["metadefs"] and not (module.check_mode and schema["changed"]):
+        definitions = bring_metadefs(module, set(found["namespaces"]) if found else None)
+        schema = {**schema, **definitions, "changed": schema["changed"] or definitions["changed"]}
+    module.exit_json(**schema)
 
 
 if __name__ == "__main__":

@@ -186,14 +186,19 @@ def look(database, tmp_path):
 
     def run(prints, code=0, check_mode=False, **options):
         python = tmp_path / "python"
-        python.write_text(f'#!/bin/sh\necho "$3" >> {tmp_path}/looked\nprintf "{prints}"\nexit {code}\n')
+        (tmp_path / "prints").write_text(prints)
+        python.write_text(f'#!/bin/sh\ncd {tmp_path}\necho "$3" >> looked\ncat prints\nexit {code}\n')
         python.chmod(0o755)
         return database(check_mode=check_mode, python=str(python), **options)
 
     return run
 
 
-@pytest.mark.parametrize("prints", ["head01\\n", "head00\\nhead01\\n"])
+def found(*revisions, namespaces=()):
+    return json.dumps({"revisions": revisions, "namespaces": namespaces})
+
+
+@pytest.mark.parametrize("prints", [found("head01"), found("head00", "head01")])
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_a_database_with_the_last_revision_is_left_alone_and_glance_is_not_loaded(look, tmp_path, prints, check_mode):
     result, calls = look(prints, head="head01", check_mode=check_mode)
@@ -202,21 +207,21 @@ def test_a_database_with_the_last_revision_is_left_alone_and_glance_is_not_loade
 
 
 @pytest.mark.parametrize(
-    ("prints", "code"), [("head00\\n", 0), ("head010\\n", 0), ("", 0), ("head01\\n", 1), ("", 127)]
+    ("prints", "code"), [(found("head00"), 0), (found("head010"), 0), ("", 0), (found("head01"), 1), ("", 127)]
 )
 def test_whatever_else_the_look_finds_glance_is_asked(look, prints, code):
     result, calls = look(prints, code, head="head01", check=3)
     assert (result["needed"], calls) == ("expand", ["check", "sync"])
 
 
-@pytest.mark.parametrize("prints", ["head02\\n", "expand03\\nhead03\\n"])
+@pytest.mark.parametrize("prints", [found("head02"), found("expand03", "head03")])
 def test_a_database_that_a_newer_release_has_is_left_alone(look, prints):
     result, calls = look(prints, head="head01", newer=["head03", "head02"], check=3)
     assert (result["needed"], result["left"], result["changed"], calls) == ("nothing", "nothing", False, [])
 
 
 def test_without_a_last_revision_there_is_no_look(look, tmp_path):
-    _result, calls = look("head01\\n")
+    _result, calls = look(found("head01"))
     assert calls == ["check"]
     assert not (tmp_path / "looked").exists()
 
@@ -279,3 +284,137 @@ def test_a_step_that_does_nothing_is_not_taken_for_ever(steps):
 def test_where_there_are_no_steps_all_is_done_at_once(database):
     result, calls = database(check=1, said={"check": REFUSED, "sync": SYNCED}, head="head01", until="expand")
     assert (result["needed"], result["left"], calls) == ("sync", "nothing", ["check", "sync"])
+
+
+# ------------------------------------------------------------------------------------------------- metadata definitions
+
+
+class Metadefs:
+    """A database and a folder of definitions; the module is run against a glance-manage that loads as told."""
+
+    def __init__(self, folder, run_module):
+        self.folder, self.run_module = folder, run_module
+        self.shipped = folder / "metadefs"
+        self.shipped.mkdir()
+        self.note = folder / ".loading-metadefs"
+        self.ship(A="a", B="b")
+
+    def ship(self, **namespaces):
+        for name, namespace in namespaces.items():
+            (self.shipped / f"{name}.json").write_text(json.dumps({"namespace": namespace}))
+
+    def program(self, name, script):
+        (self.folder / name).write_text(f"#!/bin/bash\ncd {self.folder}\n{script}\n")
+        (self.folder / name).chmod(0o755)
+        return str(self.folder / name)
+
+    def run(self, there, loaded=None, code=0, says="", check=0, python="cat prints", check_mode=False, **options):
+        """Run with the namespaces that are *there* now, and those that are once something was loaded."""
+        (self.folder / "prints").write_text(found("head01", namespaces=there))
+        (self.folder / "after").write_text(found("head01", namespaces=there if loaded is None else loaded))
+        for name in ("conf", "calls", "looks"):
+            (self.folder / name).write_text("")
+        loads = f"load_metadefs) ls -A | grep -c loading >> calls; cp after prints; echo '{says}'; exit {code} ;;"
+        given = {
+            "manage": self.program(
+                "glance-manage", f'echo "${{@:3}}" >> calls\ncase $3 in {loads} check) exit {check} ;; esac'
+            ),
+            "python": python and self.program("python", f"echo x >> looks\n{python}"),
+            "config_file": str(self.folder / "conf"),
+            "metadefs": str(self.shipped),
+            "user": getpass.getuser(),
+            "head": "head01",
+            **options,
+        }
+        result = self.run_module("database_schema", check_mode, **given)
+        return result, (self.folder / "calls").read_text().splitlines()
+
+
+@pytest.fixture
+def metadefs(tmp_path, run_module):
+    return Metadefs(tmp_path, run_module)
+
+
+def test_nothing_is_loaded_and_nobody_asked_twice_where_all_are_there(metadefs):
+    result, calls = metadefs.run(["a", "b", "own"])
+    assert (result["changed"], result["namespaces"], calls) == (False, 3, [])
+    assert (metadefs.folder / "looks").read_text() == "x\n"
+
+
+@pytest.mark.parametrize("there", [[], ["a"], ["own"]])
+def test_a_missing_namespace_is_loaded_and_what_is_there_is_left_alone(metadefs, there):
+    result, calls = metadefs.run(there, [*there, "a", "b"])
+    assert (result["changed"], result["needed"], result["namespaces"]) == (True, "nothing", len({*there, "a", "b"}))
+    # The note lies there meanwhile, and not after it.
+    assert calls == [f"load_metadefs --path={metadefs.shipped}", "1"]
+    assert not metadefs.note.exists()
+
+
+def test_in_check_mode_nothing_is_loaded(metadefs):
+    result, calls = metadefs.run(["a"], check_mode=True)
+    assert (result["changed"], result["namespaces"], calls) == (True, 1, [])
+    assert not metadefs.note.exists()
+
+
+def test_a_load_that_was_cut_off_is_made_up_for(metadefs):
+    metadefs.note.touch()
+    result, calls = metadefs.run(["a", "b"])
+    assert (result["changed"], calls) == (True, [f"load_metadefs --path={metadefs.shipped} --merge", "1"])
+    assert not metadefs.note.exists()
+
+
+def test_a_load_that_loads_nothing_fails_though_it_ends_well(metadefs):
+    result, _calls = metadefs.run(["a"], says="ERROR glance.db [-] Permission denied: a.json")
+    assert result["msg"] == (
+        f"'glance-manage db load_metadefs' should load the 2 namespaces of {metadefs.shipped}, found 1 of them then, "
+        "without b: ERROR glance.db [-] Permission denied: a.json"
+    )
+    assert metadefs.note.exists()
+
+
+def test_a_load_that_fails_is_told_and_made_up_for_later(metadefs):
+    result, _calls = metadefs.run([], code=1, says="no such table")
+    assert result["msg"] == "'glance-manage db load_metadefs' should end well, found exit code 1: no such table"
+    assert metadefs.note.exists()
+
+
+@pytest.mark.parametrize("content", ["", "{j}", "[]", "{}", b"\xff"])
+def test_files_that_glance_passes_over_are_passed_over(metadefs, content):
+    (metadefs.shipped / "C.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    (metadefs.shipped / "README").write_text("none")
+    result, calls = metadefs.run(["a", "b"])
+    assert (result["changed"], calls) == (False, [])
+
+
+def test_a_folder_without_definitions_is_told(metadefs, tmp_path):
+    for path in metadefs.shipped.iterdir():
+        path.unlink()
+    result, _calls = metadefs.run([])
+    assert result["msg"] == f"{metadefs.shipped} should hold files with metadata definitions, found none."
+    result, _calls = metadefs.run([], metadefs=str(tmp_path / "none"))
+    assert result["msg"] == (
+        f"The files of {tmp_path}/none should be loaded, found {tmp_path}/none: No such file or directory."
+    )
+
+
+def test_a_database_that_can_not_be_asked_is_told_without_secrets(metadefs):
+    python = "echo 'sqlalchemy.exc.ArgumentError: mysql://glance:hunter2@db/glance is none' >&2; exit 1"
+    result, calls = metadefs.run([], python=python)
+    assert result["msg"] == (
+        "The database should tell which metadata definitions it has, found: "
+        "sqlalchemy.exc.ArgumentError: mysql://********@db/glance is none."
+    )
+    assert calls == ["check"]
+
+
+def test_a_database_that_is_yet_to_be_made_is_asked_only_after_that(metadefs):
+    python = "[ -s calls ] && ! grep -q sync calls && exit 1; [ -s calls ] && cat prints"
+    result, calls = metadefs.run(["a", "b"], check=3, python=python)
+    assert (result["changed"], result["needed"], result["namespaces"], calls) == (True, "expand", 2, ["check", "sync"])
+    result, calls = metadefs.run(["a", "b"], check=3, python=python, check_mode=True)
+    assert (result["changed"], "namespaces" in result, calls) == (True, False, ["check"])
+
+
+def test_definitions_need_an_interpreter(metadefs):
+    result, _calls = metadefs.run([], python=None)
+    assert "python" in result["msg"]
