@@ -187,22 +187,20 @@ def test_an_upgrade_that_loses_a_host_is_finished_when_the_host_is_back(
 
 
 def test_runs_that_are_killed_anywhere_are_finished_by_the_next(
-    traffic, playbook, cut_playbook, balanced, images, state, undisturbed
+    playbook, cut_playbook, balanced, images, state, undisturbed
 ):
     seed = time.time_ns()
     chance = random.Random(seed)
     ways = [("upgrade.yml", {"glance_release": NEW}, NEW), ("rollback.yml", {}, OLD)] * (KILLED_RUNS // 2)
-    # Of the runs that were killed, and at least as long as one that nothing disturbs.
-    seconds = {"upgrade.yml": 60.0, "rollback.yml": 60.0}
-    with traffic() as seen:
-        for number, (name, variables, release) in enumerate(ways, 1):
-            moment = chance.uniform(1, seconds[name])
-            cut_playbook(name, variables, moment)
-            began = time.monotonic()
-            run = playbook(name, variables)
-            print(f"{number}: {name} killed after {moment:.1f} of {seconds[name]:.0f} s, seed {seed}: {run.rc}")
-            seconds[name] = max(seconds[name], time.monotonic() - began)
-            assert run.rc == 0, run.output
-            assert state() == undisturbed[release]
-    whole(seen)
-    assert downloaded(balanced, images) == images
+    # At least as long as a run that nothing disturbs.
+    seconds = {"upgrade.yml": 50.0, "rollback.yml": 50.0}
+    for number, (name, variables, release) in enumerate(ways, 1):
+        moment = chance.uniform(1, seconds[name])
+        cut_playbook(name, variables, moment)
+        began = time.monotonic()
+        run = playbook(name, variables)
+        print(f"{number}: {name} killed after {moment:.1f} of {seconds[name]:.0f} s, seed {seed}: {run.rc}")
+        seconds[name] = max(seconds[name], time.monotonic() - began)
+        assert run.rc == 0, run.output
+        assert state() == undisturbed[release]
+        assert downloaded(balanced, images) == images
