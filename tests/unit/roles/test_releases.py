@@ -45,6 +45,7 @@ def test_the_table_says_all_that_the_roles_ask(release):
         "config": dict,
         "admin_rules": list,
         "mysql_charset": str,
+        "s3_splits_keys": bool,
     }
     known, entry = {**always, **sometimes}, RELEASES[release]
     assert always.keys() <= entry.keys() <= known.keys()
