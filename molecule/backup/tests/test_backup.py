@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 import pytest
-from conftest import BACKUPS, DATA
 
+BACKUPS = "/var/backups/glance"
+DATA = "/var/lib/glance"
 ENGINES = ("sqlite1", "mariadb1", "postgresql1")
 # What is new on a host when a restore is at work: on SQLite's just before, on the others while tables come back.
 AT_WORK = {

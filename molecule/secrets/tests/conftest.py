@@ -29,7 +29,12 @@ except sqlalchemy.exc.OperationalError as error:
     print(error.orig)
 """
 DRIVERS = {"mariadb": "mysql+pymysql", "postgresql": "postgresql+psycopg2"}
-REFUSED = ("Access denied for user", "password authentication failed", "is not permitted to log in")
+REFUSED = (
+    "Access denied for user",
+    "password authentication failed",
+    "is not permitted to log in",
+    "no pg_hba.conf entry",
+)
 
 
 @pytest.fixture(scope="session")

@@ -368,6 +368,10 @@ CONTRADICTIONS = {
             {**MARIADB, "glance_database_retired_users": ["root"]},
             "glance_database_retired_users should be users of Glance, found root, the administrator of the database",
         ),
+        (
+            {**MARIADB, "glance_database_engine": "postgresql", "glance_database_retired_users": ["postgres"]},
+            "glance_database_retired_users should be users of Glance, found postgres, the administrator",
+        ),
         ({**MARIADB, "glance_database_retired_users": [" "]}, "should be names of users, found an empty one"),
     ],
     "glance_identity": [
