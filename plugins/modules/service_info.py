@@ -26,6 +26,14 @@ options:
     description: Link to the release in use.
     type: path
     default: /opt/glance/current
+  jobs:
+    description:
+      - Full names of units with C(Type=oneshot) that belong to the service, such as C(glance-purge.service). One that
+        does not exist is passed over.
+    type: list
+    elements: str
+    default: []
+    version_added: "0.3.0"
 extends_documentation_fragment:
   - glanceops.image_service.attributes
 attributes:
@@ -70,6 +78,12 @@ health:
   returned: success
   type: str
   sample: 200 OK
+failed_jobs:
+  description: Those of O(jobs) whose last run did not end well, with the last line that each of them wrote.
+  returned: success
+  type: dict
+  sample: {}
+  version_added: "0.3.0"
 """
 
 import urllib.parse
@@ -85,13 +99,16 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "health_url": {"type": "str", "required": True},
             "link": {"type": "path", "default": "/opt/glance/current"},
+            "jobs": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
+    unit, jobs = f"{module.params['name']}.service", module.params["jobs"]
     try:
-        state = service.properties(f"{module.params['name']}.service")
+        states = service.properties_of([unit, *jobs])
     except service.ServiceError as error:
         module.fail_json(msg=f"{module.params['name']} can't be looked at: {error}.")
+    state = states[unit]
     found = state["LoadState"] != "not-found"
     seen = service.health(module.params["health_url"])
     release = service.release_of(module.params["link"]) or ("package" if found else "none")
@@ -102,6 +119,12 @@ def main() -> None:
         state=state["ActiveState"] if found else "not-found",
         healthy=seen.answers and not seen.drained,
         health="taken out of rotation" if seen.drained else seen.found,
+        failed_jobs={
+            job: service.last_words(job, states[job]) or states[job]["Result"]
+            for job in jobs
+            # systemd remembers the failure of one that was removed.
+            if states[job]["ActiveState"] == "failed" and states[job]["LoadState"] != "not-found"
+        },
     )
 
 

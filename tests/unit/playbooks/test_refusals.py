@@ -271,6 +271,22 @@ CONTRADICTIONS = {
             {"glance_database_tls": True, "glance_database_url": "mysql+pymysql://g:hidden@h/g"},
             "glance_database_tls should be false where glance_database_url says",
         ),
+        (
+            {"glance_purge_age_days": -1},
+            "glance_purge_age_days and glance_purge_images_age_days should be from 0 to 9999",
+        ),
+        ({"glance_purge_images_age_days": 10000}, "should be from 0 to 9999, found 0 and 10000"),
+        (
+            {"glance_purge_age_days": 1, "glance_scrub_time": 86400},
+            "glance_purge_age_days should be 2 or more with a glance_scrub_time of 86400 s, or 0, found 1",
+        ),
+        (
+            {"glance_purge_age_days": 9, "glance_purge_images_age_days": 10, "glance_scrub_time": 86401},
+            "glance_purge_images_age_days should be 12 or more with a glance_purge_age_days of 9, or 0, found 10",
+        ),
+        ({"glance_purge_images_age_days": 30}, "glance_purge_age_days should be set with glance_purge_images_age_days"),
+        ({"glance_purge_timeout": 0}, "glance_purge_timeout should be 1 or more, found 0"),
+        ({"glance_purge_calendar": "daily\n[Install]"}, "glance_purge_calendar should be a line of text"),
         ({"glance_registry_port": 70000}, "glance_registry_port should be from 1 to 65535, found 70000"),
         ({"glance_api_processes": 0}, "glance_api_processes and glance_api_threads should be 1 or more"),
         ({"glance_api_threads": -4}, "glance_api_processes and glance_api_threads should be 1 or more"),

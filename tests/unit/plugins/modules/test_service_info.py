@@ -23,14 +23,15 @@ def info(tmp_path, monkeypatch, run_module):
     """Run the module against a unit in a state, a link and a server that answers by path."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
-    def run(load="loaded", active="active", target=None, path="/ok", check_mode=False, script=None):
+    def run(load="loaded", active="active", target=None, path="/ok", check_mode=False, script=None, **options):
         script = script or f"printf 'LoadState={load}\\nActiveState={active}\\n'"
         (tmp_path / "systemctl").write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / "systemctl").chmod(0o755)
         if target:
             (tmp_path / "current").symlink_to(target)
         url = f"http://127.0.0.1:{server.server_port}{path}"
-        return run_module("service_info", check_mode, name="glance-api", health_url=url, link=str(tmp_path / "current"))
+        link = str(tmp_path / "current")
+        return run_module("service_info", check_mode, name="glance-api", health_url=url, link=link, **options)
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -88,3 +89,19 @@ def test_a_host_without_an_answer_from_systemd_fails_with_a_sentence(info):
     assert info(script="echo System has not been booted with systemd. >&2; exit 1")["msg"].startswith(
         "glance-api can't be looked at: 'systemctl show "
     )
+
+
+def test_jobs_that_failed_are_told_with_what_they_wrote_last(info, tmp_path):
+    (tmp_path / "journalctl").write_text("#!/bin/sh\necho first\necho 'purge_records: images wait.'\n")
+    (tmp_path / "journalctl").chmod(0o755)
+    shown = {
+        "glance-api.service": "LoadState=loaded\nActiveState=active",
+        "a.service": "LoadState=loaded\nActiveState=failed\nResult=exit-code\nInactiveExitTimestamp=today",
+        "b.service": "LoadState=loaded\nActiveState=failed\nResult=timeout\nInactiveExitTimestamp=",
+        "c.service": "LoadState=not-found\nActiveState=inactive",
+        "d.service": "LoadState=not-found\nActiveState=failed\nResult=exit-code\nInactiveExitTimestamp=today",
+    }
+    (tmp_path / "shown").write_text("\n\n".join(shown.values()))
+    result = info(script=f"cat {tmp_path}/shown", jobs=[*shown][1:])
+    assert result["failed_jobs"] == {"a.service": "purge_records: images wait", "b.service": "timeout"}
+    assert info()["failed_jobs"] == {}
