@@ -316,11 +316,14 @@ class Postgresql(Engine):
     suffix = "dump"
     programs = ("pg_dump", "pg_restore", "psql")
     packages = ("postgresql-client",)
-    # A table of a newer release would be in the way of the schema that comes.
+    # A table of a newer release would be in the way of the schema that comes, and so would the types of enumerations.
     _DROP = """
 DO $$ DECLARE found record; BEGIN
   FOR found IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP
     EXECUTE format('DROP TABLE %I CASCADE', found.tablename);
+  END LOOP;
+  FOR found IN SELECT typname FROM pg_type WHERE typnamespace = current_schema()::regnamespace AND typtype = 'e' LOOP
+    EXECUTE format('DROP TYPE %I CASCADE', found.typname);
   END LOOP;
 END $$;
 """
