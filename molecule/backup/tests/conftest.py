@@ -17,7 +17,8 @@ from traffic import Traffic
 
 BACKUPS = "/var/backups/glance"
 DATA = "/var/lib/glance"
-USERS_OF_EACH = 4
+# SQLite lets one write at a time and tells others at once that it is locked, backup or not.
+USERS = {"sqlite1": 1, "mariadb1": 4, "postgresql1": 4}
 # Runs as the service user, with the connection that the API has.
 SQL = """
 import configparser, json, sys
@@ -177,7 +178,7 @@ def users(every: list[Deployment]) -> Callable[[], contextlib.AbstractContextMan
     @contextlib.contextmanager
     def run() -> Iterator[Mapping[str, Traffic]]:
         seen = {it.name: Traffic(it.api) for it in every}
-        threads = [threading.Thread(target=each.use) for each in seen.values() for _number in range(USERS_OF_EACH)]
+        threads = [threading.Thread(target=each.use) for name, each in seen.items() for _number in range(USERS[name])]
         for thread in threads:
             thread.start()
         try:
