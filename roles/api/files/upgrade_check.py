@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 
-import glance.common.config  # noqa: F401 for the options that it defines
 from glance.cmd import status
+from oslo_config import cfg
 
 if __name__ == "__main__":
+    cfg.CONF.import_opt("enabled_backends", "glance.common.config")
     sys.exit(status.main())

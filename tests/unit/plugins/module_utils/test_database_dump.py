@@ -117,7 +117,7 @@ def user():
 @pytest.fixture
 def database(tmp_path):
     path = tmp_path / "glance.sqlite"
-    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE images (id TEXT, size INTEGER, deleted BOOLEAN)")
         connection.execute("INSERT INTO images VALUES ('a', 3, 0), ('b', NULL, 1)")
     path.chmod(0o640)
@@ -164,7 +164,7 @@ def test_sqlite_is_dumped_while_it_is_written_to(tmp_path, database, sqlite):
 
 def test_sqlite_is_put_back_with_owner_and_mode_and_without_a_journal_of_before(tmp_path, database, sqlite):
     sqlite.dump(str(tmp_path / "dump"))
-    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("DELETE FROM images")
     (tmp_path / "glance.sqlite-journal").write_bytes(b"of before")
     sqlite.restore(str(tmp_path / "dump"))

@@ -47,7 +47,7 @@ class Deployment:
         }
 
     def sql(self, statement, *values):
-        with contextlib.closing(sqlite3.connect(self.database, timeout=60)) as connection, connection:
+        with contextlib.closing(sqlite3.connect(self.database, timeout=60, isolation_level=None)) as connection:
             return connection.execute(statement, values).fetchall()
 
     def add(self, data=None, stores=("fast",), status="active"):
