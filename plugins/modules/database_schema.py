@@ -342,8 +342,10 @@ def main() -> None:
             found = look(module, _LOOK_SECONDS)
     at_head = not {module.params["head"], *module.params["newer"]}.isdisjoint(found.get("revisions", []))
     schema = {"changed": False, "needed": "nothing", "left": "nothing"} if at_head else bring(module)
-    # What is yet to be made can't be asked.
-    if module.params["metadefs"] and not (module.check_mode and schema["changed"]):
+    metadefs = module.params["metadefs"]
+    # What is yet to be made can't be asked, and a release that check mode did not install ships nothing.
+    unknown = module.check_mode and (schema["changed"] or not os.path.isdir(metadefs or "/"))
+    if metadefs and not unknown:
         definitions = bring_metadefs(module, set(found["namespaces"]) if found else None)
         schema = {**schema, **definitions, "changed": schema["changed"] or definitions["changed"]}
     module.exit_json(**schema)

@@ -1,6 +1,7 @@
 import getpass
 import json
 import os
+import shutil
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
@@ -354,6 +355,13 @@ def test_in_check_mode_nothing_is_loaded(metadefs):
     result, calls = metadefs.run(["a"], check_mode=True)
     assert (result["changed"], result["namespaces"], calls) == (True, 1, [])
     assert not metadefs.note.exists()
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_files_of_a_release_that_is_not_there_yet_are_missed_outside_check_mode_only(metadefs, check_mode):
+    shutil.rmtree(metadefs.shipped)
+    result, calls = metadefs.run(["a"], check_mode=check_mode)
+    assert (result.get("failed", False), calls) == (not check_mode, [])
 
 
 def test_a_load_that_was_cut_off_is_made_up_for(metadefs):
