@@ -16,7 +16,7 @@ author: glanceops contributors (@glanceops)
 version_added: "0.3.0"
 short_description: Which directories a service writes to, by its configuration
 description:
-  - Names the directories of file stores, of locks and of log files, each once, in that order.
+  - Names the directories of file stores, of the image cache, of locks and of log files, each once, in that order.
   - What lies in a database is not in it.
 options:
   _input:
@@ -61,6 +61,7 @@ def _found(config: Mapping[str, Any], stores: Iterable[str]) -> Iterator[str]:
         for directory in [several] if isinstance(several, str) else several:
             # A number at the end is the priority of the directory.
             yield re.sub(r":\d+$", "", directory)
+    yield config.get("DEFAULT", {}).get("image_cache_dir") or ""
     yield config.get("oslo_concurrency", {}).get("lock_path") or ""
     yield log_directory(config)
 

@@ -21,6 +21,7 @@ from parties import Party
 PROJECT = pathlib.Path(__file__).parents[3]
 # Facts are those of this machine.
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+CACHE = {"glance_cache_max_bytes": 1}
 USER = {"name": "a", "project": "p", "password": "hidden"}
 WRONG = {
     "str": [{"a": 1}, ["a"]],
@@ -287,6 +288,28 @@ CONTRADICTIONS = {
         ({"glance_purge_images_age_days": 30}, "glance_purge_age_days should be set with glance_purge_images_age_days"),
         ({"glance_purge_timeout": 0}, "glance_purge_timeout should be 1 or more, found 0"),
         ({"glance_purge_calendar": "daily\n[Install]"}, "glance_purge_calendar should be a line of text"),
+        ({"glance_cache_max_bytes": -1}, "glance_cache_max_bytes should be 0 or more, found -1"),
+        (
+            {**CACHE, "glance_cache_directory": "cache"},
+            "glance_cache_directory should be a plain absolute path of a folder",
+        ),
+        (
+            {**CACHE, "glance_cache_directory": "/srv/a b"},
+            "a plain absolute path of a folder for the cache alone, found /srv/a b",
+        ),
+        (
+            {**CACHE, "glance_cache_directory": "/var/lib/glance/images"},
+            "found /var/lib/glance/images beside /var/lib/glance/images",
+        ),
+        (
+            {**CACHE, "glance_cache_directory": "/var/lib/glance/images/cache"},
+            "found /var/lib/glance/images/cache beside /var/lib/glance/images",
+        ),
+        ({**CACHE, "glance_cache_directory": "/var/lib/glance"}, "found /var/lib/glance beside /var/lib/glance/"),
+        ({**CACHE, "glance_config": {"DEFAULT": {"image_cache_dir": "/srv"}}}, "found image_cache_dir in the options"),
+        ({**CACHE, "glance_cache_config": {"DEFAULT": {"image_cache_max_size": 1}}}, "found image_cache_max_size in"),
+        ({**CACHE, "glance_cache_stall_time": 59}, "glance_cache_stall_time should be 60 or more, found 59"),
+        ({**CACHE, "glance_cache_calendar": "daily\n[Install]"}, "glance_cache_calendar should be a line of text"),
         ({"glance_registry_port": 70000}, "glance_registry_port should be from 1 to 65535, found 70000"),
         ({"glance_api_processes": 0}, "glance_api_processes and glance_api_threads should be 1 or more"),
         ({"glance_api_threads": -4}, "glance_api_processes and glance_api_threads should be 1 or more"),
@@ -450,6 +473,10 @@ DEPLOYMENTS = {
     "mounts of differing users": (
         {**MARIADB, "glance_mounts": [{**MOUNT, "path": "/var/lib/glance/images"}]},
         "glance_user_id should be set for api1, api2",
+    ),
+    "records of one URL": (
+        {**MARIADB, **CACHE, "glance_shared_directories": ["/var/lib/glance/images"]},
+        "glance_api_bind_address should be an address of the host's own, or glance_api_tls_name its name, while",
     ),
     "staged elsewhere": (
         {
