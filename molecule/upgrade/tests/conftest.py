@@ -49,15 +49,18 @@ def balanced(api_at: Any, balancer: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def state(hosts: dict[str, Any], balancer: Any, server_statuses: Any) -> Any:
-    """Tell how everything stands that a run may change: a dictionary that is equal when all is."""
+    """Tell how everything stands that a run may change, a line for each thing."""
     database = testinfra.get_host("ansible://database1")
 
-    def look() -> dict[str, Any]:
-        found: dict[str, Any] = {
-            name: host.check_output("sh -c %s", STATE).splitlines() for name, host in hosts.items()
-        }
-        found["database"] = database.check_output("mariadb -N glance -e %s", REVISIONS).splitlines()
-        found["rotation"] = server_statuses(balancer)["glance_api"]
-        return found
+    def look() -> list[str]:
+        return [
+            *(
+                f"{name}: {line}"
+                for name, host in hosts.items()
+                for line in host.check_output("sh -c %s", STATE).splitlines()
+            ),
+            f"database: {database.check_output('mariadb -N glance -e %s', REVISIONS)}",
+            f"rotation: {server_statuses(balancer)['glance_api']}",
+        ]
 
     return look

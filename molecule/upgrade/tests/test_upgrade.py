@@ -48,6 +48,11 @@ def whole(seen):
     assert seen.answers > 500
 
 
+def differing(found, expected):
+    """Lines that stand on one side only."""
+    return sorted(set(found) ^ set(expected))
+
+
 @pytest.fixture(scope="module")
 def undisturbed():
     """How everything stands after an upgrade and after a rollback that nothing disturbed, by release."""
@@ -80,6 +85,50 @@ def test_the_way_there_and_back_is_noticed_by_nobody(hosts, traffic, playbook, b
     undisturbed[OLD] = state()
     again = playbook("rollback.yml")
     assert (again.rc, again.changed) == (0, 0), again.output
+
+
+# ------------------------------------- disturbed, before the tests that leave programs of other releases
+
+
+def test_an_upgrade_that_loses_a_host_is_finished_when_the_host_is_back(
+    hosts, playbook, balanced, images, state, undisturbed, wait_until
+):
+    lost = "systemctl stop ssh; pkill -x sshd; sleep 90; systemctl start ssh"
+    hosts["api2"].check_output("systemd-run --unit=lost --on-active=25 sh -c %s", lost)
+    run = playbook("upgrade.yml", {"glance_release": NEW, "glance_health_timeout": 20})
+    assert run.rc != 0
+    assert releases({"": hosts["api1"]}) <= {OLD, NEW}
+    assert downloaded(balanced, images) == images
+    wait_until(lambda: hosts["api2"].run("true").rc == 0, 120)
+    run = playbook("upgrade.yml", {"glance_release": NEW})
+    assert run.rc == 0, run.output
+    assert differing(state(), undisturbed[NEW]) == []
+    back = playbook("rollback.yml")
+    assert back.rc == 0, back.output
+    assert differing(state(), undisturbed[OLD]) == []
+
+
+def test_runs_that_are_killed_anywhere_are_finished_by_the_next(
+    playbook, cut_playbook, balanced, images, state, undisturbed
+):
+    seed = time.time_ns()
+    chance = random.Random(seed)
+    ways = [("upgrade.yml", {"glance_release": NEW}, NEW), ("rollback.yml", {}, OLD)] * (KILLED_RUNS // 2)
+    # At least as long as a run that nothing disturbs.
+    seconds = {"upgrade.yml": 50.0, "rollback.yml": 50.0}
+    for number, (name, variables, release) in enumerate(ways, 1):
+        moment = chance.uniform(1, seconds[name])
+        cut_playbook(name, variables, moment)
+        began = time.monotonic()
+        run = playbook(name, variables)
+        print(f"{number}: {name} killed after {moment:.1f} of {seconds[name]:.0f} s, seed {seed}: {run.rc}")
+        seconds[name] = max(seconds[name], time.monotonic() - began)
+        assert run.rc == 0, run.output
+        assert differing(state(), undisturbed[release]) == []
+        assert downloaded(balanced, images) == images
+
+
+# ------------------------------------------------------------------------------------------------- in other ways
 
 
 @pytest.mark.parametrize("before", BETWEEN)
@@ -138,9 +187,6 @@ def test_a_database_that_was_contracted_is_only_restored_when_the_backup_is_name
     assert balanced.request("GET", f"/v2/images/{since}").status == 404
 
 
-# ------------------------------------------------------------------------------------------------- stopped on its way
-
-
 @pytest.fixture
 def stops_at_api2(hosts):
     """The new release does not start on the second host, for a reason that no look at its configuration tells."""
@@ -166,41 +212,3 @@ def test_an_upgrade_that_stops_says_how_far_it_is_and_how_to_go_on_and_back(
     assert subprocess.run(back.split(), check=False).returncode == 0
     assert releases(hosts) == {OLD}
     assert downloaded(balanced, images) == images
-
-
-def test_an_upgrade_that_loses_a_host_is_finished_when_the_host_is_back(
-    hosts, playbook, balanced, images, state, undisturbed, wait_until
-):
-    lost = "systemctl stop ssh; pkill -x sshd; sleep 90; systemctl start ssh"
-    hosts["api2"].check_output("systemd-run --unit=lost --on-active=25 sh -c %s", lost)
-    run = playbook("upgrade.yml", {"glance_release": NEW, "glance_health_timeout": 20})
-    assert run.rc != 0
-    assert releases({"": hosts["api1"]}) <= {OLD, NEW}
-    assert downloaded(balanced, images) == images
-    wait_until(lambda: hosts["api2"].run("true").rc == 0, 120)
-    run = playbook("upgrade.yml", {"glance_release": NEW})
-    assert run.rc == 0, run.output
-    assert state() == undisturbed[NEW]
-    back = playbook("rollback.yml")
-    assert back.rc == 0, back.output
-    assert state() == undisturbed[OLD]
-
-
-def test_runs_that_are_killed_anywhere_are_finished_by_the_next(
-    playbook, cut_playbook, balanced, images, state, undisturbed
-):
-    seed = time.time_ns()
-    chance = random.Random(seed)
-    ways = [("upgrade.yml", {"glance_release": NEW}, NEW), ("rollback.yml", {}, OLD)] * (KILLED_RUNS // 2)
-    # At least as long as a run that nothing disturbs.
-    seconds = {"upgrade.yml": 50.0, "rollback.yml": 50.0}
-    for number, (name, variables, release) in enumerate(ways, 1):
-        moment = chance.uniform(1, seconds[name])
-        cut_playbook(name, variables, moment)
-        began = time.monotonic()
-        run = playbook(name, variables)
-        print(f"{number}: {name} killed after {moment:.1f} of {seconds[name]:.0f} s, seed {seed}: {run.rc}")
-        seconds[name] = max(seconds[name], time.monotonic() - began)
-        assert run.rc == 0, run.output
-        assert state() == undisturbed[release]
-        assert downloaded(balanced, images) == images

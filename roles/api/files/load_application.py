@@ -36,6 +36,16 @@ def check_policy() -> None:
         raise ValueError(f"policy.yaml holds {', '.join(unknown)}, which no rule of Glance is called")
 
 
+def leave_the_database_alone() -> None:
+    """Keep the image cache from writing its first record, since the database gets its tables only after this."""
+    try:
+        from glance.image_cache.drivers import base, centralized_db
+    except ImportError:
+        # A release that keeps its records in a file.
+        return
+    centralized_db.Driver.configure = base.Driver.configure
+
+
 def check_registry() -> None:
     """Raise ConnectionError when there is no registry; Glance starts all the same and answers every call with 500."""
     if getattr(cfg.CONF, "data_api", None) != "glance.db.registry.api":
@@ -77,6 +87,7 @@ try:
     from oslo_config import cfg
     from oslo_db import options as database_options
 
+    leave_the_database_alone()
     application = wsgi_app.init_app()
     read(cfg.CONF)
     check_default_store()

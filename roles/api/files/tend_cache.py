@@ -124,11 +124,9 @@ class Tools:
 
     def tend(self) -> None:
         """Have the cache cleaned and pruned."""
-        # Each would say that eventlet, which a library looks for, is deprecated.
-        quiet = {**os.environ, "PYTHONWARNINGS": "ignore"}
         for name in ("glance-cache-cleaner", "glance-cache-pruner"):
             command = [os.path.join(self.folder, name), f"--config-file={self.config_file}"]
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=quiet)
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
             if done.returncode != 0:
                 print(done.stdout + done.stderr, file=sys.stderr)
                 raise RefusalError(f"{name} should end with 0, found {done.returncode}: its words are above")
