@@ -64,6 +64,10 @@ options:
     type: path
     default: /var/lib/glance
     version_added: "0.3.0"
+  haproxy_config:
+    description: Configuration of HAProxy whose servers are told.
+    type: path
+    version_added: "0.3.0"
   record_directory:
     description: Folder of the records of configuration sets.
     type: path
@@ -117,6 +121,14 @@ deployed:
   elements: str
   sample: [glance-api, glance-scrubber]
   version_added: "0.3.0"
+servers:
+  description:
+    - Names of the servers in each backend of O(haproxy_config) with their address and port, none when there is no such
+      file.
+  returned: success, when O(haproxy_config) is given
+  type: dict
+  sample: {glance_api: [api1 192.0.2.11:9292]}
+  version_added: "0.3.0"
 """
 
 import glob
@@ -130,7 +142,7 @@ import socket
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils import mounts
+from ansible_collections.glanceops.image_service.plugins.module_utils import haproxy, mounts
 
 _LISTENING = "0A"
 _NO_SHELL = "/usr/sbin/nologin"
@@ -276,6 +288,7 @@ def main() -> None:
             "user": {"type": "str", "default": "glance"},
             "user_id": {"type": "int", "default": 0},
             "home": {"type": "path", "default": "/var/lib/glance"},
+            "haproxy_config": {"type": "path"},
             "record_directory": {"type": "path", "default": "/etc/glance/.sets"},
             **mounts.OPTIONS,
         },
@@ -297,6 +310,7 @@ def main() -> None:
     if module.params["user_id"]:
         problems += user_problems(module.params["user"], module.params["user_id"])
     wanted, unit_directory = module.params["mounts"], module.params["unit_directory"]
+    balancing = module.params["haproxy_config"]
     problems += mounts.problems(wanted or [], unit_directory)
     if problems:
         module.fail_json(msg=f"{module.params['service']} can't be deployed here: {'; '.join(problems)}.")
@@ -305,6 +319,7 @@ def main() -> None:
         missing_packages=missing_packages(module.params["packages"]),
         deployed=deployed(module.params["record_directory"]),
         user_pending=user_pending(module.params["user"], module.params["home"]),
+        **({} if balancing is None else {"servers": haproxy.configured_servers(balancing)}),
         **({} if wanted is None else {"pending_mounts": mounts.pending(wanted, unit_directory)}),
     )
 

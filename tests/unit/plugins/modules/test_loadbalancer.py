@@ -184,3 +184,20 @@ def test_a_balancer_that_does_not_run_is_a_result(folder, run_module):
 def test_virtual_address(folder, run_module, address, has):
     result = run_module("loadbalancer_info", socket=str(folder / "none"), virtual_address=address)
     assert result["has_virtual_address"] is has
+
+
+def test_servers_of_a_configuration_are_told_by_backend(tmp_path):
+    path = tmp_path / "haproxy.cfg"
+    assert haproxy.configured_servers(str(path)) == {}
+    path.write_text(
+        "# server a 192.0.2.9:1\n"
+        "backend api\n    balance leastconn\n    default-server check\n"
+        "    server api1 192.0.2.11:9292 verifyhost api1.example.com\n    server api2 192.0.2.12:9292\n"
+        "listen stats\n    server other 192.0.2.13:9292\n"
+        "backend\nbackend registry\n\tserver api1 192.0.2.11:9191\n"
+        "\nfrontend api\n    default_backend api\n    server x\n"
+    )
+    assert haproxy.configured_servers(str(path)) == {
+        "api": ["api1 192.0.2.11:9292", "api2 192.0.2.12:9292"],
+        "registry": ["api1 192.0.2.11:9191"],
+    }
