@@ -171,7 +171,7 @@ def tend(conf: Any, glance: Api | Tools) -> None:
     size = size_of(directory, before)
     unknown = remove_unknown(directory, before, glance)
     if unknown:
-        say(f"removed {unknown} files that Glance had no record of")
+        say(f"removed {unknown} file{'' if unknown == 1 else 's'} that Glance had no record of")
     glance.tend()
     left = size_of(directory, before)
     if left < size:

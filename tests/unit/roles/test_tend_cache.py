@@ -56,7 +56,7 @@ def test_only_settled_images_without_a_record_are_removed(program, cache, capsys
     program.tend(cache.conf, Glance([IDS[0]]))
     assert cache.names() == sorted([*kept, IDS[2]])
     assert capsys.readouterr().err.splitlines() == [
-        "tend_cache: removed 1 files that Glance had no record of",
+        "tend_cache: removed 1 file that Glance had no record of",
         "tend_cache: removed 10 bytes, 10 are left",
     ]
 
