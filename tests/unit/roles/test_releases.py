@@ -46,6 +46,8 @@ def test_the_table_says_all_that_the_roles_ask(release):
         "admin_rules": list,
         "mysql_charset": str,
         "s3_splits_keys": bool,
+        "cache_driver": str,
+        "cache_api": bool,
     }
     known, entry = {**always, **sometimes}, RELEASES[release]
     assert always.keys() <= entry.keys() <= known.keys()
