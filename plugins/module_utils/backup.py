@@ -330,10 +330,11 @@ class Maker:
     def agreeing(self) -> tuple[Tables, list[Image]]:
         """Dump until there is a file for every image of the dump; returns what the last one says.
 
-        What is active was whole before the dump and never changes; it only goes, and Glance removes its file before
-        its record (glance/location.py). So each dump is read, and what it names is taken after it: a file that is there
-        is the right one. One that is not belongs to an image that is being deleted, and another dump shows that. What
-        was taken for a dump before is kept: the next one lacks only images that came and went since.
+        What is active was whole before the dump and never changes; it only goes, and Glance removes its file and then its
+        locations before its record (glance/location.py, store_utils.py). So each dump is read, and what it names is taken
+        after it: a file that is there is the right one. One that is not belongs to an image that is being deleted, as
+        does an active image without a location, and another dump shows that. What was taken for a dump before is kept:
+        the next one lacks only images that came and went since.
         """
         since: dict[str, float] = {}
         deadline = time.monotonic() + _LIMIT
@@ -362,6 +363,8 @@ class Maker:
         """Take what is not held yet; returns the ids of images of which something is lacking."""
         lacking = []
         for image in images:
+            if image.lost:
+                lacking.append(image.id)
             for place in image.places:
                 key = (image.id, place.path, image.os_hash_value or image.checksum)
                 held = self.held.get(key)
@@ -476,5 +479,5 @@ def not_held_in_words(manifest: Mapping[str, Any]) -> str:
     if elsewhere:
         stores = ", ".join(sorted({store for image in elsewhere for store in image.elsewhere}))
         words += f"; what {count_of(len(elsewhere), 'image')} has in other stores ({stores}) is not in it"
-    missing = [image.id for image in images for place in image.places if place.required and not place.held]
+    missing = [image.id for image in images if image.lost or any(p.required and not p.held for p in image.places)]
     return f"{words}; without whole data: {ids_of(missing)}" if missing else words

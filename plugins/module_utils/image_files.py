@@ -114,6 +114,11 @@ class Image:
     elsewhere: list[str] = field(default_factory=list)
 
     @property
+    def lost(self) -> bool:
+        """Whether users may download it and nothing is left of it: Glance takes locations before the record."""
+        return self.status != "pending_delete" and not self.places and not self.elsewhere
+
+    @property
     def hashed_by(self) -> tuple[str, str] | None:
         """The algorithm and the value to hold data against, the older MD5 only where there is no other."""
         if self.os_hash_value and self.os_hash_algo in hashlib.algorithms_available:

@@ -180,6 +180,21 @@ def test_a_deletion_during_the_backup_leads_to_another_dump(it, back_up, after_d
     assert [image["id"] for image in it.manifest("one")["images"]] == [stays]
 
 
+def test_an_active_image_whose_location_is_gone_is_being_deleted(it, back_up, after_dump):
+    gone, stays = it.add(), it.add()
+    it.sql("UPDATE image_locations SET status = 'deleted', deleted = 1 WHERE image_id = ?", gone)
+    after_dump.append(lambda: it.delete(gone))
+    back_up()
+    assert [image["id"] for image in it.manifest("one")["images"]] == [stays]
+
+
+def test_an_active_image_without_any_location_is_told(it, back_up, monkeypatch):
+    monkeypatch.setattr(backup, "_PATIENCE", 0.5)
+    image = it.add(stores=())
+    assert f"found none or other data for {image}" in back_up()["msg"]
+    assert f"without whole data: {image}" in back_up(allow_missing=True)["msg"]
+
+
 def test_what_was_taken_before_it_went_is_of_use(it, back_up, after_dump):
     """Glance removes data before the record: this image is half gone in every dump but the first."""
     first, second = it.add(), it.add()
