@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+from ansible_collections.glanceops.image_service.plugins.filter.log_directory import log_directory
 
 DOCUMENTATION = r"""
 name: written_directories
@@ -45,12 +46,6 @@ _value:
   elements: str
   sample: [/srv]
 """
-
-
-def log_directory(config: Mapping[str, Any]) -> str:
-    """Return the directory of log files, empty for none."""
-    default = config.get("DEFAULT", {})
-    return default.get("log_dir") or posixpath.dirname(default.get("log_file") or "")
 
 
 def _found(config: Mapping[str, Any], stores: Iterable[str]) -> Iterator[str]:

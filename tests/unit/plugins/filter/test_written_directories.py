@@ -17,9 +17,6 @@ from ansible_collections.glanceops.image_service.plugins.filter import written_d
         ({"oslo_concurrency": {"lock_path": "/l"}}, ["/l"]),
         ({"oslo_concurrency": {}}, []),
         ({"DEFAULT": {"log_dir": "/v"}}, ["/v"]),
-        ({"DEFAULT": {"log_dir": "/v", "log_file": "/w/glance.log"}}, ["/v"]),
-        ({"DEFAULT": {"log_dir": None, "log_file": "/w/glance.log"}}, ["/w"]),
-        ({"DEFAULT": {"log_file": "glance.log"}}, []),
         ({"DEFAULT": {"image_cache_dir": "/c", "log_dir": "/v"}}, ["/c", "/v"]),
         (
             {
