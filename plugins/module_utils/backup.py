@@ -331,10 +331,11 @@ class Maker:
         """Dump until there is a file for every image of the dump; returns what the last one says.
 
         What is active was whole before the dump and never changes; it only goes, and Glance removes its file and then
-        its locations before its record (glance/location.py, store_utils.py). So each dump is read, and what it names is
-        taken after it: a file that is there is the right one. One that is not belongs to an image that is being
-        deleted, as does an active image without a location, and another dump shows that. What was taken for a dump
-        before is kept: the next one lacks only images that came and went since.
+        its locations before its record, or with delayed delete leaves its locations to the scrubber before its record
+        (glance/location.py, store_utils.py). So each dump is read, and what it names is taken after it: a file that is
+        there is the right one. One that is not belongs to an image that is being deleted, as does an active image
+        without a location that is to stay, and another dump shows that. What was taken for a dump before is kept: the
+        next one lacks only images that came and went since.
         """
         since: dict[str, float] = {}
         deadline = time.monotonic() + _LIMIT

@@ -102,7 +102,7 @@ class Place:
 
 @dataclass
 class Image:
-    """An image that has data. *elsewhere* are stores that no backup holds."""
+    """An image that has data. *elsewhere* are stores that no backup holds, where it has data to keep."""
 
     id: str
     status: str
@@ -115,8 +115,9 @@ class Image:
 
     @property
     def lost(self) -> bool:
-        """Whether users may download it and nothing is left of it: Glance takes locations before the record."""
-        return self.status != "pending_delete" and not self.places and not self.elsewhere
+        """Whether users may ask for it and find nothing: what deletes it takes its locations before the record."""
+        wanted = self.elsewhere or any(place.required for place in self.places)
+        return self.status != "pending_delete" and not wanted
 
     @property
     def hashed_by(self) -> tuple[str, str] | None:
@@ -174,9 +175,9 @@ def images_in(
             continue
         places = places_of(row, stores)
         place = next((place for place in places if there(place.path)), places[0] if places else None)
-        if place is None:
+        if place is None and not waits:
             image.elsewhere.append(noted_store(row) or str(row["value"]).partition("://")[0])
-        elif place.path not in [other.path for other in image.places]:
+        elif place and place.path not in [other.path for other in image.places]:
             image.places.append(replace(place, required=place.required and image.status != "pending_delete"))
     return sorted(images.values(), key=lambda image: image.id)
 

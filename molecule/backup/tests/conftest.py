@@ -113,7 +113,7 @@ class Deployment:
     def downloads(self, image: str, algorithm: str = "sha512") -> str:
         """Return a hash of what a user gets."""
         answer = self.api.request("GET", f"/v2/images/{image}/file")
-        assert answer.status == 200, answer
+        assert answer.status == 200, (self.name, image, answer)
         return hashlib.new(algorithm, answer.body).hexdigest()
 
     def backups(self) -> list[str]:

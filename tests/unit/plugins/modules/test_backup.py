@@ -180,9 +180,11 @@ def test_a_deletion_during_the_backup_leads_to_another_dump(it, back_up, after_d
     assert [image["id"] for image in it.manifest("one")["images"]] == [stays]
 
 
-def test_an_active_image_whose_location_is_gone_is_being_deleted(it, back_up, after_dump):
-    gone, stays = it.add(), it.add()
-    it.sql("UPDATE image_locations SET status = 'deleted', deleted = 1 WHERE image_id = ?", gone)
+@pytest.mark.parametrize("store", ["fast", "s3"])
+@pytest.mark.parametrize("status", ["deleted", "pending_delete"])
+def test_an_active_image_whose_location_is_gone_is_being_deleted(it, back_up, after_dump, status, store):
+    gone, stays = it.add(stores=(store,)), it.add()
+    it.sql("UPDATE image_locations SET status = ?, deleted = 1 WHERE image_id = ?", status, gone)
     after_dump.append(lambda: it.delete(gone))
     back_up()
     assert [image["id"] for image in it.manifest("one")["images"]] == [stays]
