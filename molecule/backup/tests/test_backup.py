@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -36,17 +37,22 @@ def restore(playbook: Any, name: str, **variables: Any) -> Any:
 def test_what_users_do_meanwhile_is_no_matter(every, users, playbook):
     """Three backups under load; the last is restored when records are gone, files are gone and bits are flipped."""
     kept = {it.name: [it.upload() for _number in range(4)] for it in every}
+    runs, spans = [], []
     with users() as seen:
-        runs = [back_up(playbook, name) for name in ("first", "second", "third")]
+        for name in ("first", "second", "third"):
+            began = time.monotonic()
+            runs.append(back_up(playbook, name))
+            spans.append((began, time.monotonic()))
     answers = {name: (traffic.failures, traffic.damaged) for name, traffic in seen.items()}
     assert answers == {name: ([], 0) for name in ENGINES}
-    assert min(traffic.answers for traffic in seen.values()) > 50
+    for traffic in seen.values():
+        assert min(sum(began < moment < ended for moment in traffic.good) for began, ended in spans) > 3
     assert [len(said(run)) for run in runs] == [3, 3, 3]
     held = {it.name: [it.checked(name) for name in ("first", "second", "third")] for it in every}
     for it in every:
         assert all(set(kept[it.name]) <= set(images) for images in held[it.name])
-        # The load was there: what was active differs.
-        assert len({tuple(images) for images in held[it.name]}) > 1
+    # Images of these users are in backups; of SQLite's only user, one may be active at none of three moments.
+    assert any(set(images) > set(kept[it.name]) for it in every for images in held[it.name])
     units = [it.units() for it in every]
 
     for it in every:
