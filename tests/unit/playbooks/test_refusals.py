@@ -400,6 +400,10 @@ CONTRADICTIONS = {
         ({**MARIADB, "glance_database_max_connections": 9}, "glance_database_max_connections should be 10 or more"),
         ({**MARIADB, "glance_database_admin": {"host": "192.0.2.9"}}, "glance_database_admin should be empty"),
         (
+            {**MARIADB, "glance_database_user": "root"},
+            "glance_database_user should be a user for Glance alone, found root, the administrator of the database",
+        ),
+        (
             {**MARIADB, "glance_database_retired_users": ["old", "glance"]},
             "glance_database_retired_users should be users that Glance does not log in as any more, found glance",
         ),
