@@ -66,8 +66,6 @@ def check_database() -> None:
     options = cfg.CONF.database
     parameters = f"{'&' if '?' in options.connection else '?'}{options.connection_parameters}"
     url = sqlalchemy.engine.url.make_url(options.connection + (parameters if options.connection_parameters else ""))
-    if url.drivername.startswith("sqlite"):
-        return
     patience = {"connect_timeout": 10} if url.drivername in ("mysql+pymysql", "postgresql+psycopg2") else {}
     try:
         sqlalchemy.create_engine(url, connect_args=patience).connect().close()
