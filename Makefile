@@ -19,7 +19,7 @@ INVENTORY ?=
 # How much of `make test` runs at a time: most of it waits for one host, or for one process on this machine.
 JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
-SCENARIOS := default basic keystone
+SCENARIOS := default keystone
 LONG_SCENARIOS := identity scrubber backup releases tls legacy cluster mounts upgrade jump secrets
 # Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
 CORES := 2.17.14 2.18.19 2.19.14 2.20.10 2.21.5

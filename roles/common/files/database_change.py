@@ -43,7 +43,9 @@ def images(url: sqlalchemy.engine.URL) -> set[str]:
 
 def refuse(expected: str, found: str, way: str) -> None:
     """End with a sentence; its way out is what the operator decides."""
-    sys.exit(f"database_change: {expected}, found {found}: {way}, or set glance_database_allow_change to true to leave it")
+    sys.exit(
+        f"database_change: {expected}, found {found}: {way}, or set glance_database_allow_change to true to leave it"
+    )
 
 
 def main(present: str, wanted: str) -> None:

@@ -161,6 +161,7 @@ def no_lookups():
     variables = example("single")
     for user in variables["glance_basic_users"]:
         user["password"] = "secret"
+    variables["glance_database_password"] = "secret"
     return variables
 
 
@@ -267,7 +268,6 @@ CONTRADICTIONS = {
         ({**HERE, "glance_api_tls_name": "api1"}, "glance_tls_certificate should name api1"),
         ({"glance_tls_ca": "words"}, "glance_tls_ca should hold certificates as PEM"),
         ({**HERE, "glance_tls_ca": ELSEWHERE["glance_tls_certificate"]}, "glance_tls_ca should hold the issuer of"),
-        ({"glance_database_tls": True}, "glance_database_tls should be false while glance_database_engine is sqlite"),
         (
             {"glance_database_tls": True, "glance_database_url": "mysql+pymysql://g:hidden@h/g"},
             "glance_database_tls should be false where glance_database_url says",
@@ -370,9 +370,11 @@ CONTRADICTIONS = {
         ({**KEYSTONE, "glance_keystone_password": ""}, "glance_keystone_password should be set"),
         ({**KEYSTONE, "glance_keystone_password": "hid\\$den"}, "no backslash before a dollar sign"),
         ({**MARIADB, "glance_database_password": ""}, "glance_database_password should be set"),
-        ({"glance_database_engine": "postgresql"}, "glance_database_password should be set"),
+        (
+            {"glance_database_engine": "postgresql", "glance_database_password": ""},
+            "password should be set, found none",
+        ),
         ({**MARIADB, "glance_database_password": "hiddén"}, "letters, digits and signs of ASCII only"),
-        ({"glance_registry_host": "192.0.2.9"}, "the database should be the one that the registry of 192.0.2.9 has"),
     ],
     "glance_scrubber": [
         ({"glance_scrubber_pool_size": 0}, "glance_scrubber_pool_size and glance_scrubber_timeout should be 1 or more"),
@@ -394,7 +396,7 @@ CONTRADICTIONS = {
         ),
     ],
     "glance_database": [
-        ({}, "glance_database_engine should be mariadb or postgresql on a database host, found sqlite"),
+        ({"glance_database_password": ""}, "glance_database_password should be set, found none: keep it in a vault"),
         ({**MARIADB, "glance_database_url": "mysql://glance:hidden@h/glance"}, "glance_database_url should be empty"),
         ({**MARIADB, "glance_database_clients": "192.0.2.0/24"}, "should be an address and a netmask"),
         ({**MARIADB, "glance_database_max_connections": 9}, "glance_database_max_connections should be 10 or more"),
@@ -472,7 +474,6 @@ def test_every_contradiction_is_told_in_one_sentence(tmp_path, no_lookups, facts
 
 
 DEPLOYMENTS = {
-    "SQLite": ({}, "glance_database_engine should be mariadb or postgresql for api1, api2, found sqlite"),
     "files of one host": (MARIADB, "the directories of file stores should be the same for api1, api2"),
     "mounts of differing users": (
         {**MARIADB, "glance_mounts": [{**MOUNT, "path": "/var/lib/glance/images"}]},
