@@ -153,9 +153,9 @@ def test_changed_users_count_at_once_and_no_request_fails(site, service, poller,
 
 # One for each way to find out; tests/unit/playbooks has all of them.
 REFUSALS = {
-    "no project": ({"glance_basic_users": [{"name": "a", "password": "hidden"}]}, "project"),
+    "no project": ({"glance_basic_users": [{"name": "a", "password": "hidden-hidden"}]}, "project"),
     "name that HAProxy would read on": (
-        {"glance_basic_users": [{"name": "a b", "project": "p", "password": "hidden"}]},
+        {"glance_basic_users": [{"name": "a b", "project": "p", "password": "hidden-hidden"}]},
         'found "a b"',
     ),
     "option that HAProxy can't take": ({"glance_api_bind_address": "127.0.0.1 ssl"}, "127.0.0.1 ssl"),

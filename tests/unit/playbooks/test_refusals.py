@@ -22,7 +22,7 @@ PROJECT = pathlib.Path(__file__).parents[3]
 # Facts are those of this machine.
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 CACHE = {"glance_cache_max_bytes": 1}
-USER = {"name": "a", "project": "p", "password": "hidden"}
+USER = {"name": "a", "project": "p", "password": "hidden-hidden"}
 WRONG = {
     "str": [{"a": 1}, ["a"]],
     "int": ["many", [1, 2]],
@@ -313,6 +313,7 @@ CONTRADICTIONS = {
         ({"glance_registry_port": 70000}, "glance_registry_port should be from 1 to 65535, found 70000"),
         ({"glance_api_processes": 0}, "glance_api_processes and glance_api_threads should be 1 or more"),
         ({"glance_api_threads": -4}, "glance_api_processes and glance_api_threads should be 1 or more"),
+        ({"glance_api_transfers": 0}, "glance_api_transfers should be from 1 to 4096, found 0"),
         ({"glance_api_drain_timeout": -1}, "glance_api_drain_timeout should be 0 or more"),
         ({"glance_config": {"DEFAULT": "debug"}}, "every section of glance_config and glance_api_config"),
         ({"glance_api_config": {"DEFAULT": None}}, "found none for DEFAULT"),
@@ -359,6 +360,10 @@ CONTRADICTIONS = {
         ({"glance_basic_users": [{"name": "a", "project": "p"}]}, "found none or both for a"),
         ({"glance_basic_users": [{**USER, "password_hash": "$6$a$b"}]}, "found none or both for a"),
         ({"glance_basic_users": [{**USER, "password": ""}]}, "found none or both for a"),
+        (
+            {"glance_basic_users": [{**USER, "password": 12345678}]},
+            "the password of a in glance_basic_users should be text",
+        ),
         (
             {"glance_basic_users": [{"name": "a", "project": "p", "password_hash": "hidden"}]},
             "should be one that crypt makes",
