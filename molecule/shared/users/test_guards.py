@@ -184,7 +184,7 @@ def nested(text, depth=3000):
         ("POST", "/v2/images/{image}/import", b'{"method": {"name": ["x"]}}', JSON),
         ("POST", "/v2/images/{image}/import", b"[]", JSON),
         ("POST", "/v2/images/{image}/members", b"[]", JSON),
-        ("POST", "/v2/images/{image}/members", b'{"member": 1}', JSON),
+        ("POST", "/v2/images/{image}/members", b'{"member": {"a": 1}}', JSON),
         ("GET", "/v2/images?locations=x", None, JSON),
         ("GET", "/v2/images?name=%ff", None, JSON),
         ("GET", "/v2/images?name=a%00b", None, JSON),
@@ -192,6 +192,7 @@ def nested(text, depth=3000):
         ("DELETE", "/v2/images/%C3%28", None, JSON),
         ("GET", "/v2/images/%00", None, JSON),
         ("GET", "/v2/metadefs/namespaces?limit=x", None, JSON),
+        ("GET", "/v2/metadefs/namespaces?sort_key=x", None, JSON),
     ],
 )
 def test_what_is_no_request_is_the_fault_of_the_client(as_user, host, method, path, body, kind):
@@ -208,6 +209,10 @@ def test_a_range_that_is_none_is_refused(as_user, header):
     image = member.create()
     assert member.upload(image, [bytes(100)]).status == 204
     assert member.asked_with(header).request("GET", f"/v2/images/{image}/file").status == 416
+
+
+def test_a_long_request_id_is_refused(as_user):
+    assert as_user("u1").asked_with({"X-OpenStack-Request-ID": "x" * 65}).request("GET", "/v2/images").status == 431
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-Proto", "X_Forwarded_Proto", "X-Forwarded_Proto", "X-Forwarded-Prefix"])

@@ -358,14 +358,21 @@ def refused_json(value: Any) -> str | None:
 class Guard:
     """The filter, outermost in the pipeline: without it, an exception that nobody caught cuts the connection."""
 
-    def __init__(self, application: Callable) -> None:
+    def __init__(self, application: Callable, longest_id: Callable[[], int] = lambda: 0) -> None:
+        """*longest_id* gives the length in characters that a request's id may have; 0: any."""
         self.application = application
+        self.longest_id = longest_id
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
-        """Answer 400 for a URL that is no text, and with a plain 500 what Glance let fall."""
+        """Answer 400 for a URL that is no text, and 500 for what Glance let fall."""
         reason = refused_url(environ)
         if reason:
             return answer(start_response, "400 Bad Request", reason)
+        # Glance puts its refusal in the place of the user, and goes on (glance/api/middleware/context.py).
+        longest = self.longest_id()
+        if 0 < longest < len(environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")):
+            reason = f"X-OpenStack-Request-ID should have {longest} characters at most."
+            return answer(start_response, "431 Request Header Fields Too Large", reason)
         try:
             return self.application(environ, start_response)
         except ValueError as error:
@@ -385,12 +392,12 @@ def answer(start_response: Callable, status: str, text: str) -> list[bytes]:
 
 
 def guard_requests(
-    wsgi: Any, bad_request: Callable, too_large: Callable, out_of_range: Callable, data_error: type
+    wsgi: Any, bad_request: Callable, too_large: Callable, out_of_range: Callable, is_data_error: Callable
 ) -> None:
     """Have *wsgi*, glance.common.wsgi, answer 400 for what it can't read; it answers 500 with a traceback.
 
     Its deserializers take the shape of a body for granted (a list where an object belongs, a number as a path of JSON),
-    and read JSON of any length into memory. *data_error* is what the database raises for a value that does not fit.
+    and read JSON of any length into memory. *is_data_error* tells which exceptions of the database are about a value.
     """
 
     def understood(dispatch: Callable) -> Callable:
@@ -403,16 +410,15 @@ def guard_requests(
             except UnicodeDecodeError:
                 # Which Glance answers by itself.
                 raise
-            except (UnicodeError, data_error) as error:
-                LOG.info("Refused what can't be stored: %s", str(error).splitlines()[0])
-                raise bad_request(
-                    "A value of the request is too long, or holds characters that can't be stored."
-                ) from None
-            except MISUNDERSTOOD as error:
-                if obj is not self.deserializer:
+            except Exception as error:
+                if obj is self.deserializer and isinstance(error, MISUNDERSTOOD):
+                    reason = "The request has an unexpected form."
+                elif obj is self.controller and (isinstance(error, UnicodeEncodeError) or is_data_error(error)):
+                    reason = "A value of the request is too long, or none that can be stored."
+                else:
                     raise
-                LOG.info("Refused a request of an unexpected form: %r", error)
-                raise bad_request("The request has an unexpected form.") from None
+                LOG.info("%s %r", reason, error)
+                raise bad_request(reason) from None
 
         return dispatch_understood
 
@@ -441,7 +447,7 @@ def guard_requests(
         def get_valid_range(self: Any, image_size: int) -> Any:
             try:
                 return get_range(self, image_size)
-            except (AttributeError, TypeError):
+            except (AttributeError, TypeError, ValueError):
                 # Such as "bytes=-" and "bytes */100": webob gives no start.
                 raise out_of_range("Invalid range.") from None
 
@@ -507,7 +513,7 @@ def install() -> None:
     from glance_store import exceptions
     from glance_store._drivers import http as http_driver
     from oslo_config import cfg
-    from oslo_db.exception import DBDataError
+    from oslo_db import exception as database
 
     def filters() -> Any:
         return cfg.CONF.import_filtering_opts
@@ -515,13 +521,19 @@ def install() -> None:
     def http_error(kind: type) -> Callable[[str], Exception]:
         return lambda reason: kind(explanation=reason)
 
+    def is_data_error(error: Exception) -> bool:
+        # The last is what PyMySQL says of an object where a text belongs.
+        return isinstance(error, (database.DBDataError, database.InvalidSortKey)) or (
+            isinstance(error, database.DBError) and isinstance(error.inner_exception, TypeError)
+        )
+
     bad_request = http_error(webob.exc.HTTPBadRequest)
     guard_requests(
         wsgi,
         bad_request,
         http_error(webob.exc.HTTPRequestEntityTooLarge),
         http_error(webob.exc.HTTPRequestRangeNotSatisfiable),
-        DBDataError,
+        is_data_error,
     )
     guard_filters(images.RequestDeserializer, sqlalchemy.inspect(models.Image).relationships.keys(), bad_request)
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
@@ -531,5 +543,7 @@ def install() -> None:
 
 def filter_factory(_global_config: Mapping[str, str], **_options: str) -> Callable[[Callable], Guard]:
     """Return the filter for a paste file, with the guards in place."""
+    from oslo_config import cfg
+
     install()
-    return Guard
+    return lambda application: Guard(application, lambda: cfg.CONF.max_request_id_length)

@@ -230,6 +230,8 @@ def test_the_filter_answers_what_glance_lets_fall(guards, caplog):
     assert "a secret of the server" in caplog.text
     status, _text = call(failing(AssertionError("never asked")), PATH_INFO="/\xff")
     assert status == "400 Bad Request"
+    long = guards.Guard(failing(AssertionError("never asked")).application, lambda: 64)
+    assert call(long, HTTP_X_OPENSTACK_REQUEST_ID="x" * 65)[0].startswith("431 ")
 
 
 def test_a_release_without_a_guarded_function_does_not_start(guards):
