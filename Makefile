@@ -93,6 +93,10 @@ backup: .venv/.complete ## back up the database and the images, while the servic
 restore-backup: .venv/.complete ## restore a backup, with the service stopped: make restore-backup BACKUP=NAME
 	@$(PLAY) playbooks/restore.yml --extra-vars=glance_backup=$(BACKUP) $(ARGS)
 
+.PHONY: audit
+audit: .venv/.complete ## compare the stores with the database
+	@$(PLAY) playbooks/audit.yml $(ARGS)
+
 .PHONY: upgrade
 upgrade: .venv/.complete ## bring every host to another release: make upgrade RELEASE=2026.2
 	@$(PLAY) playbooks/upgrade.yml $(if $(RELEASE),--extra-vars=glance_release=$(RELEASE)) $(ARGS)
