@@ -20,7 +20,7 @@ INVENTORY ?=
 JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
 SCENARIOS := default keystone
-LONG_SCENARIOS := identity scrubber backup releases tls legacy cluster mounts upgrade jump secrets
+LONG_SCENARIOS := together identity scrubber backup releases tls legacy cluster mounts upgrade jump secrets
 # Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
 CORES := 2.17.14 2.18.19 2.19.14 2.20.10 2.21.5
 # Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
@@ -70,7 +70,7 @@ deploy: ## deploy Glance to a throw-away host on this machine, or to your own ho
 else
 deploy: .venv/.complete
 	@test -e '$(INVENTORY)' || { echo "INVENTORY should be an inventory file or folder, found nothing at $(INVENTORY)." >&2; exit 1; }
-	@$(PLAY) playbooks/site.yml playbooks/status.yml $(ARGS)
+	@$(PLAY) playbooks/site.yml playbooks/verify.yml playbooks/status.yml $(ARGS)
 endif
 
 .PHONY: status

@@ -134,12 +134,16 @@ class Refusal:
 
 
 def example(name):
-    """Return the variables that an example inventory gives to a host of Glance, with what a vault would hold."""
+    """Return the variables that an example inventory gives to a host of Glance, with what a vault would hold.
+
+    Its addresses are replaced by those of networks for benchmarks, as an operator replaces them by real ones.
+    """
     folder = PROJECT / "inventories" / name
     groups = yaml.safe_load((folder / "hosts.yml").read_text())
     variables = dict(groups.get("glance", {}).get("vars", {}))
     for path in folder.glob("group_vars/all/*.yml"):
-        variables |= yaml.safe_load(path.read_text())
+        text = path.read_text().replace("192.0.2.", "198.18.0.").replace("s3.example.com", "s3.lan")
+        variables |= yaml.safe_load(text)
     vault = ("glance_database_password", "glance_s3_access_key", "glance_s3_secret_key")
     return variables | {f"vault_{each}": "secret" for each in vault} | LOCAL
 
@@ -174,7 +178,7 @@ def test_every_wrong_variable_is_named(tmp_path, no_lookups, name, first, step):
     assert len(cases) > 100
     inventory = aliases("glance_api", {host: case for host, (_named, case) in cases.items()}, variables)
     # Addresses that nobody has: a host that is asked for anything would be unreachable.
-    refusal = Refusal(tmp_path, inventory, "--connection=ssh", "--extra-vars=ansible_host=192.0.2.1")
+    refusal = Refusal(tmp_path, inventory, "--connection=ssh", "--extra-vars=ansible_host=198.18.0.1")
     assert refusal.sentences.keys() == cases.keys()
     wrong = {
         host: (case, refusal.sentences[host])
@@ -218,16 +222,84 @@ INVENTORIES = {
         {"all": {"vars": {"glance_delayed_delete": True}, "children": {"glance_api": {"hosts": {"a": {}}}}}},
         "The group glance_scrubber should have a host while glance_delayed_delete is true",
     ),
+    "a group that is misspelt": (
+        {"all": {"children": {name: {"hosts": {"a": {}}} for name in ("glance_api", "glance_databases")}}},
+        "The inventory has a group glance_databases with a, which is none of glanceops.image_service (did you mean",
+    ),
+    "API and balancer at one port": (
+        {"all": {"children": {name: {"hosts": {"a": {}}} for name in ("glance_api", "glance_loadbalancer")}}},
+        "a: the image API and the load balancer should listen at two ports, found 9292 for both",
+    ),
+    "an address of documentation": (
+        {
+            "all": {
+                "children": {"glance_api": {"hosts": {"a": {"glance_keystone_url": "https://keystone.example.com"}}}}
+            }
+        },
+        "found those of documentation in glance_keystone_url: keystone.example.com",
+    ),
 }
 
 
 @pytest.mark.parametrize(("inventory", "said"), INVENTORIES.values(), ids=INVENTORIES)
 def test_wrong_groups_are_named_without_asking_a_host(tmp_path, inventory, said):
-    refusal = Refusal(tmp_path, inventory, "--connection=ssh", "--extra-vars=ansible_host=192.0.2.1")
+    refusal = Refusal(tmp_path, inventory, "--connection=ssh", "--extra-vars=ansible_host=198.18.0.1")
     (sentence,) = refusal.sentences.values()
     assert said in sentence
     # Of processor time, since this machine may have other work; an operator waits about as long.
     assert refusal.seconds < 5
+
+
+PLAYBOOKS = sorted(path.stem for path in PROJECT.glob("playbooks/*.yml"))
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_no_playbook_ends_well_without_its_hosts(tmp_path, name):
+    run = ansible("ansible-playbook", f"--inventory={tmp_path}/typo", f"playbooks/{name}.yml")
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert f"The inventory {tmp_path}/typo should be a file or a folder, found nothing there" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("inventory", "options", "said"),
+    [
+        (
+            "web: {hosts: {w: {}}}",
+            [],
+            "The inventory should have at least one host in the group glance_api, found none",
+        ),
+        (
+            "{glance_api: {hosts: {a: {}}}, glance_database: {hosts: {d: {}}}}",
+            ["--limit=d"],
+            "The run should have at least one of a (of glance_api), found none with --limit d",
+        ),
+        ("glance_api: {hosts: [a", [], "should be one that Ansible can read, found that it can't"),
+    ],
+    ids=["no such group", "limited away", "no YAML"],
+)
+def test_a_backup_of_nothing_is_no_success(tmp_path, inventory, options, said):
+    (tmp_path / "hosts.yml").write_text(inventory)
+    run = ansible("ansible-playbook", f"--inventory={tmp_path}/hosts.yml", "playbooks/backup.yml", *options)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert said in run.stdout
+
+
+def test_a_variable_that_needs_a_host_which_is_not_there_is_named(tmp_path):
+    host = {"glance_database_host": "{{ hostvars[groups.glance_database | first].ansible_facts.fqdn }}"}
+    refusal = Refusal(tmp_path, {"glance_api": {"hosts": {"a": host}}})
+    assert refusal.sentences["a"] == (
+        "a: glance_database_host can't be worked out: it needs a host of glance_database, and the inventory has none."
+    )
+
+
+def test_a_virtual_address_of_another_network_is_refused(tmp_path, facts):
+    hosts = {
+        "glance_api": {"hosts": {"a": {}}},
+        "glance_loadbalancer": {"hosts": {"b": {"glance_loadbalancer_virtual_address": "198.18.0.100"}}},
+    }
+    refusal = Refusal(tmp_path, {"all": {"children": hosts, "vars": LOCAL}}, **known_as(facts, "ab", tmp_path / "f"))
+    (sentence,) = refusal.sentences.values()
+    assert "b: glance_loadbalancer_virtual_address should be in a network of the interface" in sentence
 
 
 def test_wrong_variable_takes_no_longer_than_a_wrong_group(tmp_path, no_lookups):
@@ -235,7 +307,7 @@ def test_wrong_variable_takes_no_longer_than_a_wrong_group(tmp_path, no_lookups)
     assert Refusal(tmp_path, inventory).seconds < 5
 
 
-HERE, ELSEWHERE = (Party(name, names=[ipaddress.ip_address(name)]).variables for name in ("127.0.0.1", "192.0.2.9"))
+HERE, ELSEWHERE = (Party(name, names=[ipaddress.ip_address(name)]).variables for name in ("127.0.0.1", "198.18.0.9"))
 FILE_STORE = {"driver": "file", "options": {"filesystem_store_datadir": "/srv/images"}}
 S3_STORE = {"driver": "s3", "options": {"s3_store_access_key": "test:tester", "s3_store_secret_key": "hidden"}}
 MOUNT = {"path": "/srv/images", "src": "nfs1:/x", "fstype": "nfs4"}
@@ -264,7 +336,7 @@ CONTRADICTIONS = {
         ({**HERE, "glance_tls_certificate": "words"}, "glance_tls_certificate should hold a certificate as PEM"),
         ({**HERE, "glance_tls_key": "hidden"}, "glance_tls_key should be a private key as PEM"),
         ({**HERE, "glance_tls_key": ELSEWHERE["glance_tls_key"]}, "glance_tls_key should be the key of"),
-        (ELSEWHERE, "glance_tls_certificate should name 127.0.0.1, by which others reach this host, found 192"),
+        (ELSEWHERE, "glance_tls_certificate should name 127.0.0.1, by which others reach this host, found 198"),
         ({**HERE, "glance_api_tls_name": "api1"}, "glance_tls_certificate should name api1"),
         ({"glance_tls_ca": "words"}, "glance_tls_ca should hold certificates as PEM"),
         ({**HERE, "glance_tls_ca": ELSEWHERE["glance_tls_certificate"]}, "glance_tls_ca should hold the issuer of"),
@@ -403,9 +475,9 @@ CONTRADICTIONS = {
     "glance_database": [
         ({"glance_database_password": ""}, "glance_database_password should be set, found none: keep it in a vault"),
         ({**MARIADB, "glance_database_url": "mysql://glance:hidden@h/glance"}, "glance_database_url should be empty"),
-        ({**MARIADB, "glance_database_clients": "192.0.2.0/24"}, "should be an address and a netmask"),
+        ({**MARIADB, "glance_database_clients": "198.18.0.0/24"}, "should be an address and a netmask"),
         ({**MARIADB, "glance_database_max_connections": 9}, "glance_database_max_connections should be 10 or more"),
-        ({**MARIADB, "glance_database_admin": {"host": "192.0.2.9"}}, "glance_database_admin should be empty"),
+        ({**MARIADB, "glance_database_admin": {"host": "198.18.0.9"}}, "glance_database_admin should be empty"),
         (
             {**MARIADB, "glance_database_user": "root"},
             "glance_database_user should be a user for Glance alone, found root, the administrator of the database",
@@ -501,7 +573,7 @@ DEPLOYMENTS = {
 
 
 def test_a_balancer_whose_servers_have_a_certificate_in_part_is_refused(tmp_path):
-    inventory = two_hosts(**LOCAL, glance_api_bind_address="192.0.2.9", glance_auth="keystone")
+    inventory = two_hosts(**LOCAL, glance_api_bind_address="198.18.0.9", glance_auth="keystone")
     groups = inventory["all"]["children"]
     groups["glance_api"]["hosts"]["api1"] = ELSEWHERE
     groups["glance_loadbalancer"] = {"hosts": {"balancer": {}}}
