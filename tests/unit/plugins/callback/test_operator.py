@@ -38,7 +38,8 @@ def screen(tmp_path):
         for number, plays in enumerate(playbooks):
             paths.append(tmp_path / f"{number}.yml")
             paths[-1].write_text(json.dumps(plays))
-        here = ["--connection=local", "-e", f"ansible_python_interpreter={sys.executable}"]
+        # One fork, so that the hosts come in their order.
+        here = ["--forks=1", "--connection=local", "-e", f"ansible_python_interpreter={sys.executable}"]
         command = ["ansible-playbook", f"--inventory={HOSTS},", *here, *options, *map(str, paths)]
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
