@@ -466,6 +466,8 @@ def main() -> int:
     """Measure and print."""
     options = parse()
     os.environ["ANSIBLE_FORCE_COLOR"] = "false"
+    # Its output is what is measured.
+    os.environ["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
     # A run that is told to end takes its hosts away, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     wakeup_times = {"timer": 0, "daemon": options.daemon_wakeup_time}
