@@ -64,14 +64,10 @@ def test_a_client_gets_no_new_tries_by_a_header(api):
 def test_clients_of_a_trusted_proxy_are_limited_each(api, as_user, site):
     run = site({"glance_api_trusted_proxies": ["127.0.0.1"]})
     assert run.rc == 0, run.output
-    try:
-        one, other = (api.asked_with({"X-Forwarded-For": f"10.9.9.9, 192.0.2.{number}"}) for number in (1, 2))
-        assert guess(one)[-1] == 429
-        assert listing(other.with_password("admin", "wrong")) == 401
-        assert listing(as_user("u2").asked_with({"X-Forwarded-For": "192.0.2.2"})) == 200
-    finally:
-        back = site()
-        assert back.rc == 0, back.output
+    one, other = (api.asked_with({"X-Forwarded-For": f"10.9.9.9, 192.0.2.{number}"}) for number in (1, 2))
+    assert guess(one)[-1] == 429
+    assert listing(other.with_password("admin", "wrong")) == 401
+    assert listing(as_user("u2").asked_with({"X-Forwarded-For": "192.0.2.2"})) == 200
 
 
 def test_a_password_that_was_taken_away_is_forgotten_at_once(api, as_user, users_password, site):
@@ -79,12 +75,7 @@ def test_a_password_that_was_taken_away_is_forgotten_at_once(api, as_user, users
     users = [{"name": "admin", "project": "admin", "roles": ["admin"], "password": users_password}]
     run = site({"glance_basic_users": users})
     assert run.rc == 0, run.output
-    try:
-        assert listing(api.with_password("u1", users_password)) == 401
-    finally:
-        back = site()
-        assert back.rc == 0, back.output
-    assert listing(as_user("u1")) == 200
+    assert listing(api.with_password("u1", users_password)) == 401
 
 
 def test_users_that_are_there_take_as_long_as_others(api, host):
