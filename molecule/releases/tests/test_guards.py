@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
 testinfra_hosts = ["ansible://glance_api"]
+TABLE = Path(__file__).parents[3] / "roles/common/vars/main/releases.yml"
+RELEASES = yaml.safe_load(TABLE.read_text())["__glance_releases"]
 
 # Loads the guards as the server does, then asks for what users could have it ask.
 PROBE = """
@@ -148,3 +152,9 @@ def test_a_location_does_not_lead_to_the_host(probed):
 
 def test_a_member_changes_no_owner(probed):
     assert probed["changes"] == {"_do_add": "refused", "_do_replace": "refused", "_do_remove": "refused"}
+
+
+def test_legacy_tasks_are_off_where_they_have_a_known_fault(api, host):
+    release = RELEASES[host.ansible.get_variables()["glance_release"]]
+    expected = 403 if "tasks_api_access" in release.get("denied_policies", []) else 200
+    assert api.request("GET", "/v2/tasks").status == expected
