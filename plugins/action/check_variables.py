@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import difflib
-import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -14,27 +13,17 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import database
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import INTERNAL, operator_options
 
 COLLECTION = "glanceops.image_service"
-# Set by the roles themselves, never by an operator.
-INTERNAL = "glance_common_"
 # Read by the playbooks that make throw-away hosts for tests.
 LAB = "glance_lab_"
 # What types are called in a sentence, where that is not "a" and their name.
 _KINDS = {"int": "an int", "str": "a text"}
 # Ansible's own, which hold all there is.
 _MAGIC = {"groups", "hostvars", "vars"}
-
-
-def operator_options(specs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the options of all entry points of *specs* (contents of C(argument_specs.yml)) that an operator sets."""
-    found: dict[str, dict[str, Any]] = {}
-    for spec in specs:
-        for entry_point in spec["argument_specs"].values():
-            for name, option in (entry_point.get("options") or {}).items():
-                if not name.startswith(INTERNAL):
-                    found[name] = {key: value for key, value in option.items() if key != "description"}
-    return found
 
 
 def unknown(names: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -81,35 +70,46 @@ def awaits_facts(name: str, variables: Mapping[str, Any], seen: frozenset[str] =
     return "{{" in text and any(awaits_facts(other, variables, seen | {name}) for other in others)
 
 
+def empty_groups(name: str, variables: Mapping[str, Any]) -> list[str]:
+    """Return the groups that the variable *name* looks for hosts in, and that have none."""
+    asked = re.findall(r"""\bgroups(?:\.|\[['"])(\w+)""", str(variables.get(name)))
+    return [group for group in dict.fromkeys(asked) if not (variables.get("groups") or {}).get(group)]
+
+
 class ActionModule(ActionBase):
     """Action plugin; nothing of it runs on the host."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
 
-    def _specs(self) -> list[Mapping[str, Any]]:
-        roles = pathlib.Path(__file__).parents[2] / "roles"
-        return [self._loader.load_from_file(str(path)) for path in sorted(roles.glob("*/meta/argument_specs.yml"))]
-
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return a result that fails with one sentence for each wrong variable."""
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        options = operator_options(self._specs())
+        options = operator_options(specs.read(self._loader))
         problems = unknown(task_vars, options)
         given = {}
         for name in options.keys() & task_vars.keys():
             try:
                 given[name] = self._templar.template(task_vars[name])
             except AnsibleError as error:
+                if groups := empty_groups(name, task_vars):
+                    problems.append(
+                        f"{name} can't be worked out: it needs a host of {', '.join(groups)}, and the inventory has "
+                        "none"
+                    )
+                    continue
                 if awaits_facts(name, task_vars):
                     continue
                 problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
         wrong = misshapen(given, options)
         problems += [sentence for sentences in wrong.values() for sentence in sentences]
+        # A judgement with a reason comes before the plain one of the specification.
+        judged = database.faults({name: value for name, value in given.items() if name not in wrong})
+        problems += judged.values()
         checked = ArgumentSpecValidator(
             {name: {**option, "required": False} for name, option in options.items()}
-        ).validate({name: value for name, value in given.items() if name not in wrong})
+        ).validate({name: value for name, value in given.items() if name not in {**wrong, **judged}})
         problems += checked.error_messages
         result.update(changed=False)
         if problems:

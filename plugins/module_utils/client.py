@@ -249,7 +249,8 @@ class Question:
 
     data: gives its body, anew for each time it is sent: bytes, an open file, or None; login: headers that do not go
     along to another address after a redirect; content: other headers; expected: HTTP status of success; advice: what to
-    do when the service knows the asker too little; ca_path: authorities to trust, None for those of the host.
+    do when the service knows the asker too little; ca_path: authorities to trust, None for those of the host;
+    parsed: whether the answer is JSON, and not data as it is.
     """
 
     method: str
@@ -260,6 +261,7 @@ class Question:
     expected: int
     advice: str
     ca_path: str | None
+    parsed: bool = True
 
 
 class Client:
@@ -319,23 +321,41 @@ class Client:
         content = {"Content-Type": "application/octet-stream", **headers}
         self._with_token("PUT", path, lambda: io.FileIO(file), content, 204)
 
+    def data(self, path: str) -> bytes:
+        """Bytes at a path of the service, such as the data of an image; GlanceError."""
+        return self._with_token("GET", path, lambda: None, {"Accept": "*/*"}, 200, parsed=False)
+
     def _with_token(
-        self, method: str, path: str, data: t.Callable[[], t.Any], content: dict[str, str], expected: int
-    ) -> Json:
+        self,
+        method: str,
+        path: str,
+        data: t.Callable[[], t.Any],
+        content: dict[str, str],
+        expected: int,
+        parsed: bool = True,
+    ) -> t.Any:
         try:
-            return self._ask(method, path, data, content, expected)
+            return self._ask(method, path, data, content, expected, parsed)
         except GlanceError as error:
             # A token that has worked has ended before its time, as one does with a changed password.
             if error.status != 401 or not self._token_worked:
                 raise
         self._token, self._token_worked = "", False
-        return self._ask(method, path, data, content, expected)
+        return self._ask(method, path, data, content, expected, parsed)
 
-    def _ask(self, method: str, path: str, data: t.Callable[[], t.Any], content: dict[str, str], expected: int) -> Json:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        data: t.Callable[[], t.Any],
+        content: dict[str, str],
+        expected: int,
+        parsed: bool,
+    ) -> t.Any:
         login = self._headers()
         advice = "Give the login of a user who may do this."
         answer, _headers = self._exchange(
-            Question(method, self.base + path, data, login, content, expected, advice, self.login.ca_path)
+            Question(method, self.base + path, data, login, content, expected, advice, self.login.ca_path, parsed)
         )
         self._token_worked = bool(self._token)
         return answer
@@ -404,8 +424,8 @@ class Client:
         except HTTPError as error:
             return error
 
-    def _exchange(self, asked: Question) -> tuple[Json, t.Mapping[str, str]]:
-        """The JSON object of the answer, and its headers."""
+    def _exchange(self, asked: Question) -> tuple[t.Any, t.Mapping[str, str]]:
+        """The JSON object of the answer, or its bytes where no JSON is asked for, and its headers."""
         seconds = self.module.params["request_timeout"]
         body = asked.data()
         self.requests += 1
@@ -421,6 +441,8 @@ class Client:
         finally:
             if hasattr(body, "close"):
                 body.close()
+        if status == asked.expected and not asked.parsed:
+            return content, headers
         if status == asked.expected:
             answer = _parsed(content)
             if isinstance(answer, dict) and (content or asked.expected != 200):
@@ -431,7 +453,7 @@ class Client:
         elif status != -1:
             text = (plain(content) or response.reason).rstrip(".")
         got = f"no answer: {text}" if status == -1 else f"{status}: {text}"
-        wanted = "200 and JSON" if asked.expected == 200 else str(asked.expected)
+        wanted = "200 and JSON" if asked.expected == 200 and asked.parsed else str(asked.expected)
         advice = asked.advice if status in (401, 403) else _advice(status, urlsplit(asked.url).path)
         raise GlanceError(
             f"{asked.method} {shown(asked.url)}: expected {wanted}, got {got}. {advice}",

@@ -143,6 +143,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import haproxy, mounts
+from ansible_collections.glanceops.image_service.plugins.module_utils.sockets import collide
 
 _LISTENING = "0A"
 _NO_SHELL = "/usr/sbin/nologin"
@@ -164,17 +165,6 @@ def listeners(table: str, port: int) -> list[tuple[str, str]]:
         if fields[3] == _LISTENING and int(hex_port, 16) == port:
             found.append((decode_address(address), fields[9]))
     return found
-
-
-def collide(one: str, other: str) -> bool:
-    """Whether two sockets on the same port can't both listen, for the addresses *one* and *other*."""
-    first, second = (ipaddress.ip_address(address) for address in (one, other))
-    # ::ffff:127.0.0.1, as Java programs listen, is 127.0.0.1.
-    first, second = (getattr(address, "ipv4_mapped", None) or address for address in (first, second))
-    # :: takes all addresses of IPv4 too, 0.0.0.0 none of IPv6.
-    return first == second or any(
-        wide.is_unspecified and wide.version >= narrow.version for wide, narrow in ((first, second), (second, first))
-    )
 
 
 def holder(inode: str) -> tuple[str, str]:

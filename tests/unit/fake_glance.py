@@ -23,6 +23,7 @@ class FakeGlance:
         self.tasks = {}
         self.task_list = []
         self.staged = {}
+        self.files = {}
         self.asked = []
         self.sent = []
         self.headers = []
@@ -123,7 +124,7 @@ class FakeGlance:
         if status == 204:
             body = b""
         elif status < 300:
-            body = json.dumps(answer).encode()
+            body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         else:
             body = b"<html><title>x</title><body>" + answer + b"</body>"
         self.send(handler, trouble, status, body)
@@ -170,6 +171,7 @@ class FakeGlance:
             self.staged[image["id"]] = body
             return 204, None
         if action == ["file"]:
+            self.files[image["id"]] = body
             self.fill(image, body, ["files"])
             return 204, None
         name = body["method"]["name"]
@@ -236,6 +238,9 @@ class FakeGlance:
             return 200, {"stores": [{"id": store} for store in self.stores] + [{"id": "web", "read-only": "true"}]}
         if path == "/v2/tasks":
             return 200, {"tasks": [task for task in self.task_list if query.get("status") in (None, task["status"])]}
+        file = re.fullmatch(r"/v2/images/([^/]+)/file", path)
+        if file:
+            return (200, self.files[file[1]]) if file[1] in self.files else (404, b"no such data")
         one = re.fullmatch(r"/v2/(images|tasks)/([^/]+)", path)
         if one:
             things = self.images if one[1] == "images" else self.task_list

@@ -117,7 +117,7 @@ def read_config(path: str) -> None:
 def engine() -> sa.Engine:
     """Return the engine of Glance's database, made as Glance does; glance/db/sqlalchemy/api.py, get_engine."""
     manager = enginefacade.transaction_context()
-    manager.configure(sqlite_fk=True, **CONF.database)
+    manager.configure(**CONF.database)
     return manager.writer.get_engine()
 
 

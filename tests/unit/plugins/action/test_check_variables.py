@@ -42,3 +42,18 @@ def test_a_name_that_nobody_knows_is_told(name, expected):
 )
 def test_a_dictionary_given_as_text_is_refused(value, refused):
     assert bool(c.misshapen({"glance_config": value}, {"glance_config": {"type": "dict"}})) is refused
+
+
+@pytest.mark.parametrize(
+    ("value", "empty"),
+    [
+        ("{{ hostvars[groups.glance_database | first].ansible_host }}", ["glance_database"]),
+        ("{{ groups['glance_registry'] | join(',') }}", ["glance_registry"]),
+        ("{{ groups.glance_api | first }}", []),
+        ("{{ mygroups.glance_database }}", []),
+        ("plain", []),
+    ],
+)
+def test_a_group_without_hosts_that_a_variable_needs_is_found(value, empty):
+    variables = {"v": value, "groups": {"glance_api": ["a"], "glance_database": []}}
+    assert c.empty_groups("v", variables) == empty

@@ -17,7 +17,7 @@ SERVERS = {"registry": ["api3 192.0.2.13:9292"], "api": ["api1 192.0.2.11:9292",
     ],
 )
 def test_servers_that_are_new_are_left_out(servers, known):
-    services = {"api": {"port": 80, "server_port": 9292, "servers": servers, "tls": False}}
+    services = {"api": {"port": 80, "server_ports": dict.fromkeys(servers, 9292), "servers": servers, "tls": False}}
     found = k.FilterModule().filters()["known_servers"](services, SERVERS)
     assert found == {"api": {**services["api"], "servers": {name: servers[name] for name in known}}}
 

@@ -1,0 +1,157 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge the inventory on the control machine, and tell who talks to whom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.inventory.manager import IGNORED
+from ansible.plugins.action import ActionBase
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs, topology
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders
+
+RELEASES = specs.ROLES / "common/vars/main/releases.yml"
+# Ansible's own inventory, which need not be there.
+DEFAULT_SOURCE = "/etc/ansible/hosts"
+
+
+def inventory_files(source: str) -> Iterator[str]:
+    """Give the files that Ansible reads hosts from in *source*, a file or a folder (ansible/inventory/manager.py)."""
+    if not os.path.isdir(source):
+        yield source
+        return
+    for name in sorted(os.listdir(source)):
+        if not IGNORED.search(os.fsencode(name)):
+            yield from inventory_files(os.path.join(source, name))
+
+
+def unread(sources: Iterable[str], read: Iterable[str | None]) -> list[str]:
+    """Return a sentence for each of the inventory's *sources* that Ansible has not *read*, which it only warns of."""
+    read = set(read)
+    sentences = []
+    for source in sources:
+        if "," in source or (source == DEFAULT_SOURCE and not os.path.exists(source)):
+            continue
+        if not os.path.exists(source):
+            sentences.append(
+                f"The inventory {source} should be a file or a folder, found nothing there: correct its path."
+            )
+            continue
+        sentences += [
+            f"The inventory {file} should be one that Ansible can read, found that it can't: see the warning above."
+            for file in inventory_files(source)
+            if file not in read
+        ]
+    return sentences
+
+
+def known(variables: Mapping[str, Any], names: Iterable[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those variables *names* of a host that can be worked out by now; *defaults* are for those not set."""
+    found = {}
+    for name in names:
+        if name not in variables:
+            if name in defaults:
+                found[name] = defaults[name]
+            continue
+        try:
+            found[name] = plain(variables[name])
+        except AnsibleError:
+            continue  # it waits for facts; what is wrong with it otherwise is told by check_variables
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return *value* with all that is in it worked out, which Ansible else does when a part is looked at."""
+    if isinstance(value, Mapping):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return value
+
+
+class ActionModule(ActionBase):
+    """Action plugin; nothing of it runs on the host."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def _topology(self, task_vars: Mapping[str, Any]) -> topology.Topology:
+        groups = {name: list(hosts) for name, hosts in task_vars["groups"].items()}
+        options = specs.operator_options(specs.read(self._loader))
+        defaults = {name: option["default"] for name, option in options.items() if "default" in option}
+        names = [
+            "ansible_host",
+            "glance_delayed_delete",
+            "glance_standalone_hosts",
+            "glance_database_engine",
+            "glance_database_install",
+            "glance_loadbalancer_interface",
+            "glance_loadbalancer_registry",
+            "glance_release",
+            "glance_tls_certificate",
+            *(name for name in options if name.endswith("_port") or placeholders.ADDRESSES.search(name)),
+            *placeholders.NESTED,
+        ]
+        hosts = topology.Topology(groups).hosts(*topology.SERVICES)
+        return topology.Topology(
+            groups,
+            {
+                # Ansible goes by a host's name where nothing says its address.
+                host: known(task_vars["hostvars"][host], names, {**defaults, "ansible_host": host})
+                for host in hosts
+            },
+        )
+
+    def _unread(self, task_vars: Mapping[str, Any]) -> list[str]:
+        # Ansible has no other place that says what it could read.
+        manager = getattr(task_vars["hostvars"], "_inventory", None)
+        data = getattr(manager, "_inventory", None)
+        if data is None:
+            return []
+        return unread(task_vars.get("ansible_inventory_sources") or (), data.processed_sources)
+
+    def _releases(self) -> Mapping[str, Any]:
+        return self._loader.load_from_file(str(RELEASES))["__glance_releases"]
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return who is balanced by whom, or fail with all that is wrong with the inventory."""
+        result = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        groups, stage = self._task.args.get("groups", []), self._task.args.get("stage", "hosts")
+        found = topology.Topology({name: list(hosts) for name, hosts in task_vars["groups"].items()})
+        selected, limit = task_vars["ansible_play_hosts_all"], task_vars.get("ansible_limit") or ""
+        sentences = self._unread(task_vars) or [
+            *topology.misnamed(found),
+            *topology.absent(found, groups, selected, limit),
+        ]
+        if not sentences and stage == "variables":
+            found = self._topology(task_vars)
+            sentences = [
+                *topology.absent(found, [topology.API], found.hosts(topology.API), limit),
+                *topology.deployment_faults(found, self._releases()),
+                *placeholders.faults(found.variables),
+            ]
+        elif not sentences and stage == "facts":
+            found = self._topology(task_vars)
+            facts = {
+                host: task_vars["hostvars"][host]["ansible_facts"]
+                for host in found.variables
+                if "ansible_facts" in task_vars["hostvars"][host]
+            }
+            balancers = [host for host in found.hosts(topology.BALANCER) if host in selected]
+            sentences = [
+                *topology.port_conflicts(found, self._releases()),
+                *topology.unaddressed(found, balancers),
+                *topology.virtual_addresses(found, facts),
+            ]
+            result["entrance"] = topology.entrance(found, facts)
+            result["services"] = {host: topology.backends(found, host) for host in balancers}
+        result.update(changed=False)
+        if sentences:
+            result.update(failed=True, msg=" ".join(sentences))
+        return result

@@ -1,0 +1,328 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which host does what, who talks to whom at which address, and what of it can't be right.
+
+Pure functions over groups and variables. A group that the inventory does not have counts as empty.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.glanceops.image_service.plugins.module_utils.sockets import collide
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import certificates
+
+API, REGISTRY, SCRUBBER = "glance_api", "glance_registry", "glance_scrubber"
+DATABASE, IDENTITY, BALANCER = "glance_database", "glance_identity", "glance_loadbalancer"
+RETIRED = "glance_retired"
+SERVICES = (API, REGISTRY, SCRUBBER, DATABASE, IDENTITY, BALANCER)
+GROUPS = ("glance", *SERVICES, RETIRED)
+# Groups of throw-away hosts for tests.
+LAB = "glance_lab_"
+# difflib's ratio from which a name is a slip of another: glance_scrub has 0.89 to glance_scrubber, glance_api_dc1 0.83
+# to glance_api.
+_SLIP = 0.85
+_EXAMPLE = "see inventories/single/hosts.yml"
+_ALONE = "Where each host is a deployment of its own, set glance_standalone_hosts to true."
+_DATABASE_PORTS = {"mariadb": 3306, "postgresql": 5432}
+
+
+@dataclass(frozen=True)
+class Topology:
+    """An inventory: hosts by group, and the variables by host that could be worked out, with their defaults."""
+
+    groups: Mapping[str, Sequence[str]]
+    variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def hosts(self, *groups: str) -> list[str]:
+        """Return the hosts of *groups*, each once, in the order of the inventory."""
+        return list(dict.fromkeys(itertools.chain.from_iterable(self.groups.get(group, ()) for group in groups)))
+
+    def value(self, host: str, name: str) -> Any:
+        """Return the value of a variable; None when it has none that is known."""
+        return self.variables.get(host, {}).get(name)
+
+    def truth(self, host: str, name: str) -> bool:
+        """Whether a variable is true, also where it is given as text."""
+        return str(self.value(host, name)).lower() in ("true", "yes", "on", "1", "t", "y", "1.0")
+
+    def integer(self, host: str, name: str) -> int | None:
+        """Return a variable that should be a whole number; None when it is none."""
+        try:
+            return int(self.value(host, name))
+        except (TypeError, ValueError):
+            return None
+
+
+# ------------------------------------------------------------------------------------------------------------- groups
+
+
+def misnamed(topology: Topology) -> Iterator[str]:
+    """Give a sentence for each group whose name is a slip of one of ours, while its hosts are not in that one."""
+    for group in sorted(topology.groups.keys() - set(GROUPS)):
+        plain = group.lower().replace("-", "_")
+        near = difflib.get_close_matches(plain, GROUPS, n=1, cutoff=_SLIP)
+        if not plain.startswith("glance") or plain.startswith(LAB) or not near:
+            continue
+        if lost := [host for host in topology.groups[group] if host not in topology.hosts(*near)]:
+            yield (
+                f"The inventory has a group {group} with {', '.join(lost)}, which is none of glanceops.image_service "
+                f"(did you mean {near[0]}?): rename it."
+            )
+
+
+def _absent(groups: Sequence[str]) -> str:
+    if len(groups) == 1:
+        return f"The inventory should have at least one host in the group {groups[0]}, found none: {_EXAMPLE}."
+    return f"The inventory should have at least one host in the groups {', '.join(groups)}, found none: {_EXAMPLE}."
+
+
+def absent(topology: Topology, groups: Sequence[str], selected: Iterable[str], limit: str) -> Iterator[str]:
+    """Give a sentence when no host of *groups* takes part, of those that the run has *selected* by the *limit*."""
+    hosts = topology.hosts(*groups)
+    if not hosts:
+        yield _absent(groups)
+    elif not set(hosts) & set(selected):
+        yield (
+            f"The run should have at least one of {', '.join(hosts)} (of {', '.join(groups)}), found none with "
+            f"--limit {limit}: name one of them, or run without --limit."
+        )
+
+
+def _standalone(topology: Topology) -> bool:
+    hosts = topology.hosts(SCRUBBER, DATABASE, IDENTITY)
+    return all(topology.truth(host, "glance_standalone_hosts") for host in hosts)
+
+
+def crowded(topology: Topology) -> Iterator[str]:
+    """Give a sentence for each group that can have one host, and has more."""
+    reasons = {
+        SCRUBBER: "only one may scrub a database",
+        DATABASE: "a second server would hold nothing of what is in the first",
+        IDENTITY: "both would make the same things at a time",
+    }
+    for group, reason in reasons.items():
+        hosts = topology.hosts(group)
+        if len(hosts) > 1 and not _standalone(topology):
+            yield f"The group {group} should have one host, found {', '.join(hosts)}: {reason}. {_ALONE}"
+
+
+def kept(topology: Topology) -> Iterator[str]:
+    """Give a sentence when hosts are to be decommissioned and deployed at once."""
+    both = sorted(set(topology.hosts(RETIRED)) & set(topology.hosts(*SERVICES)))
+    if both:
+        yield (
+            f"The hosts of the group {RETIRED} should be in no other group of the image service, found "
+            f"{', '.join(both)} in another one: a retired host is stopped and cleared."
+        )
+
+
+def unscrubbed(topology: Topology) -> Iterator[str]:
+    """Give a sentence when deleted images are kept and nobody removes them."""
+    if not topology.hosts(SCRUBBER) and any(
+        topology.truth(host, "glance_delayed_delete") for host in topology.hosts(API)
+    ):
+        yield (
+            f"The group {SCRUBBER} should have a host while glance_delayed_delete is true, found none: the data of "
+            "deleted images would never be removed."
+        )
+
+
+# -------------------------------------------------------------------------------------------------------------- ports
+
+
+@dataclass(frozen=True)
+class Socket:
+    """Where a service is to listen: its address as far as that is known, its port, and what changes the port."""
+
+    service: str
+    address: str | None
+    port: int | None
+    variable: str | None
+
+    def meets(self, other: Socket) -> bool:
+        """Whether the two can't both listen on one host."""
+        if self.port is None or self.port != other.port:
+            return False
+        return collide(self.address, other.address)
+
+
+def sockets(topology: Topology, host: str, release: Mapping[str, Any]) -> list[Socket]:
+    """Return where the services of *host* listen; *release* is what is special about the release it gets."""
+    groups = [group for group in SERVICES if host in topology.groups.get(group, ())]
+
+    def socket(service: str, address: str, port: str) -> Socket:
+        return Socket(service, topology.value(host, address), topology.integer(host, port), port)
+
+    found = []
+    if API in groups:
+        found.append(socket("the image API", "glance_api_bind_address", "glance_api_port"))
+        if release.get("server") == "eventlet":
+            backend = topology.integer(host, "glance_api_backend_port")
+            found.append(Socket("Glance behind its proxy", "127.0.0.1", backend, "glance_api_backend_port"))
+    if REGISTRY in groups and release.get("registry"):
+        found.append(socket("the registry", "glance_registry_bind_address", "glance_registry_port"))
+    if BALANCER in groups:
+        address = "glance_loadbalancer_bind_address"
+        found.append(socket("the load balancer", address, "glance_loadbalancer_api_port"))
+        if topology.truth(host, "glance_loadbalancer_registry"):
+            found.append(socket("the load balancer of the registry", address, "glance_registry_port"))
+    if DATABASE in groups and topology.value(host, "glance_database_install") is not False:
+        port = _DATABASE_PORTS.get(topology.value(host, "glance_database_engine"))
+        found.append(Socket("the database", topology.value(host, "glance_database_bind_address"), port, None))
+    return found
+
+
+def port_conflicts(topology: Topology, releases: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Give a sentence for each two services that are to listen at one port of one host."""
+    for host in topology.hosts(*SERVICES):
+        release = releases.get(str(topology.value(host, "glance_release")), {})
+        for one, other in itertools.combinations(sockets(topology, host, release), 2):
+            if not one.meets(other):
+                continue
+            ways = [name for name in dict.fromkeys((other.variable, one.variable)) if name]
+            way = f"set {' or '.join(ways)} to another port"
+            if ways == ["glance_registry_port"]:
+                way = "give the balancers hosts of their own"
+            yield (
+                f"{host}: {one.service} and {other.service} should listen at two ports, found {one.port} for both: "
+                f"{way}."
+            )
+
+
+def balancer_ports(topology: Topology) -> Iterator[str]:
+    """Give a sentence when a virtual address that moves would be answered at another port then."""
+    found: dict[int, list[str]] = {}
+    for host in topology.hosts(BALANCER):
+        port = topology.integer(host, "glance_loadbalancer_api_port")
+        if topology.value(host, "glance_loadbalancer_virtual_address") and port is not None:
+            found.setdefault(port, []).append(host)
+    if len(found) > 1:
+        told = " and ".join(f"{port} on {', '.join(hosts)}" for port, hosts in found.items())
+        yield (
+            "glance_loadbalancer_api_port should be the same on all balancers, between which the virtual address "
+            f"moves, found {told}: set it for the group {BALANCER}."
+        )
+
+
+# --------------------------------------------------------------------------------------------- who is balanced by whom
+
+
+def backends(topology: Topology, balancer: str) -> dict[str, dict[str, Any]]:
+    """Return what *balancer* serves, as C(glance_loadbalancer_services) takes it."""
+
+    def of(hosts: Iterable[str], name: str) -> dict[str, Any]:
+        return {host: topology.value(host, name) for host in hosts}
+
+    hosts = topology.hosts(API)
+    found: dict[str, dict[str, Any]] = {
+        API: {
+            "port": topology.integer(balancer, "glance_loadbalancer_api_port"),
+            "servers": of(hosts, "glance_api_bind_address"),
+            "server_ports": {host: topology.integer(host, "glance_api_port") for host in hosts},
+            "server_certificates": of(hosts, "glance_tls_certificate"),
+        }
+    }
+    if topology.truth(balancer, "glance_loadbalancer_registry"):
+        hosts = topology.hosts(REGISTRY)
+        asked = [topology.integer(host, "glance_registry_port") for host in (*topology.hosts(API), balancer)]
+        found[REGISTRY] = {
+            # Where those who ask expect it. The API's client of it speaks no TLS.
+            "port": asked[0],
+            "tls": False,
+            "servers": of(hosts, "glance_registry_bind_address"),
+            "server_ports": {host: topology.integer(host, "glance_registry_port") for host in hosts},
+        }
+    return found
+
+
+def unaddressed(topology: Topology, balancers: Sequence[str]) -> Iterator[str]:
+    """Give a sentence for each server of *balancers* whose address can't be worked out, though all facts are known."""
+    names = {API: "glance_api_bind_address"}
+    if any(topology.truth(balancer, "glance_loadbalancer_registry") for balancer in balancers):
+        names[REGISTRY] = "glance_registry_bind_address"
+    for group, name in names.items():
+        unknown = [host for host in topology.hosts(group) if not topology.value(host, name)]
+        if unknown and balancers:
+            hosts = ", ".join(unknown)
+            yield f"{name} should be an address that the balancers reach, found none for {hosts}: set it there."
+
+
+def certified(certificate: str, address: str) -> str:
+    """Return by what a client has to call the server at *address* so that its *certificate* fits."""
+    first = certificates.load(certificate)[0]
+    if certificates.names(address, first):
+        return address
+    return next((name for name in certificates.names_of(first) if not name.startswith("*.")), address)
+
+
+def entrance(topology: Topology, facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the URL at which users reach the API through the load balancers; empty where there are none."""
+    balancers = topology.hosts(BALANCER)
+    if not balancers:
+        return ""
+    first = balancers[0]
+    bound = topology.value(first, "glance_loadbalancer_bind_address")
+    own = (facts.get(first, {}).get("default_ipv4") or {}).get("address") or topology.value(first, "ansible_host")
+    virtual = topology.value(first, "glance_loadbalancer_virtual_address")
+    address = str(virtual or (own if bound in (None, "0.0.0.0", "::", "*") else bound))  # noqa: S104
+    certificate = topology.value(first, "glance_tls_certificate")
+    name = certified(certificate, address) if certificate else address
+    port = topology.integer(first, "glance_loadbalancer_api_port")
+    return f"{'https' if certificate else 'http'}://{f'[{name}]' if ':' in name else name}:{port}"
+
+
+# ------------------------------------------------------------------------------------------------- the virtual address
+
+
+def networks(facts: Mapping[str, Any], interface: str) -> list[ipaddress.IPv4Network]:
+    """Return the networks of *interface* by a host's *facts*; none when its addresses stand alone, as some do."""
+    device = facts.get(interface.replace("-", "_").replace(".", "_")) or {}
+    addresses = [device.get("ipv4") or {}, *(device.get("ipv4_secondaries") or [])]
+    found = [
+        ipaddress.ip_network(f"{one['address']}/{one['netmask']}", strict=False)
+        for one in addresses
+        if one.get("address") and one.get("netmask")
+    ]
+    return [network for network in found if network.prefixlen < network.max_prefixlen]
+
+
+def virtual_addresses(topology: Topology, facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Give a sentence for each virtual address that clients could not reach at its balancer, by the hosts' *facts*."""
+    own = {(known.get("default_ipv4") or {}).get("address"): host for host, known in facts.items()}
+    for host in topology.hosts(BALANCER):
+        virtual = topology.value(host, "glance_loadbalancer_virtual_address")
+        if not virtual or host not in facts:
+            continue
+        try:
+            address = ipaddress.ip_address(str(virtual))
+        except ValueError:
+            yield f"{host}: glance_loadbalancer_virtual_address should be an IPv4 address, found {virtual}."
+            continue
+        default = facts[host].get("default_ipv4") or {}
+        interface = topology.value(host, "glance_loadbalancer_interface") or default.get("interface") or ""
+        near = networks(facts[host], interface)
+        if str(address) in own:
+            yield (
+                f"{host}: glance_loadbalancer_virtual_address should be an address that no host has, found {virtual}, "
+                f"the one of {own[str(address)]}: name a free one."
+            )
+        elif near and not any(address in network for network in near):
+            yield (
+                f"{host}: glance_loadbalancer_virtual_address should be in a network of the interface {interface} "
+                f"({', '.join(map(str, near))}), found {virtual}: name a free address there, or another "
+                "glance_loadbalancer_interface."
+            )
+
+
+def deployment_faults(topology: Topology, releases: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for everything that the groups and variables alone say can't be deployed."""
+    judges: list[Callable[[Topology], Iterator[str]]] = [crowded, kept, unscrubbed, balancer_ports]
+    found = itertools.chain.from_iterable(judge(topology) for judge in judges)
+    return [*found, *port_conflicts(topology, releases)]
