@@ -319,7 +319,8 @@ class Judge:
         # What works on it has a file open: the one that it writes, or that of the staging folder.
         idle = rules.only_host and rules.files_only and rules.sees_open_files and not live
         over = rules.only_host and rules.since is not None and image.updated_at < rules.since
-        # An import that is refused or fails leaves its image like that, and its lock is gone.
+        # An import that is refused or fails leaves its image like that, without its lock. Glance may keep the staged
+        # file open, in the traceback of the failure.
         tasks = self.tasks[image.id]
         ended = bool(tasks) and not any(task.under_way for task in tasks)
         failed = image.status == "importing" and ended and not image.importing
@@ -327,7 +328,7 @@ class Judge:
         still = GRACE if failed or (idle and over) else rules.stuck_after
         if not self.before(image.updated_at, still):
             return
-        if any(file.open or not self.before(file.mtime, still) for file in files):
+        if any((file.open and not failed) or not self.before(file.mtime, still) for file in files):
             return
         if any(task.under_way and not self.before(task.updated_at, still) for task in tasks):
             return
@@ -335,10 +336,11 @@ class Judge:
         if staged and (not rules.only_host or any(file.store == STAGING for file in files)):
             return
         dead = idle or over or failed
+        mend = "failed" if failed else "stuck" if dead else ""
         detail = f"{image.status} for {hours(rules.now - image.updated_at)}, nothing of it moves"
         action = SCRUB if dead else "delete the image, if nobody uploads or imports it on another host"
         ids, paths = tuple(each.id for each in live), tuple(file.path for file in files)
-        yield Finding("stuck", image.id, "", detail, action, "stuck" if dead else "", ids, paths)
+        yield Finding("stuck", image.id, "", detail, action, mend, ids, paths)
 
     # ---------------------------------------------------------------------------------------------------------- files
 

@@ -839,10 +839,14 @@ class Mender:
         return f"image {image.id}: removed the data of a refused upload or import; it can be uploaded again or deleted"
 
     def mend_stuck(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
-        """Give up an upload or import that nobody works on."""
+        """Give up an upload or import that nobody works on: it has no file open in this moment either."""
         opened, complete, _since = open_files()
         if not complete or any(self.files[path].inode in opened for path in finding.files):
             return ""
+        return self.mend_failed(connection, image, finding)
+
+    def mend_failed(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
+        """Give up an upload or import that is over."""
         self.make_queued(connection, image, finding)
         notes = sa.and_(PROPERTIES.c.image_id == image.id, PROPERTIES.c.name.in_(NOTES))
         connection.execute(sa.delete(PROPERTIES).where(notes))

@@ -250,7 +250,10 @@ def test_import_that_failed_is_given_up_at_once_on_any_host():
     rules = dataclasses.replace(HERE, only_host=False)
     before = NOW - GRACE - 1
     survey = {"images": [image("importing", updated_at=before)], "rules": rules}
-    assert found(**survey, tasks=[Task(Y, "failure", before, X)]) == [("stuck", "stuck")]
+    assert found(**survey, tasks=[Task(Y, "failure", before, X)]) == [("stuck", "failed")]
+    # Glance keeps the staged file of a failed import open.
+    kept = [file(STAGING, f"/staging/{X}", open=True)]
+    assert found(**survey, files=kept, tasks=[Task(Y, "failure", before, X)]) == [("stuck", "failed")]
     assert found(**survey, tasks=[Task(Y, "failure", before, X), Task(X, "processing", before, X)]) == []
     assert found([image("importing", updated_at=before, importing=True)], tasks=[Task(Y, "failure", before, X)]) == []
 
