@@ -69,7 +69,8 @@ def faults(host: str, results: Mapping[str, Any]) -> Iterator[str]:
     if images and not images.get("skipped") and ("reason" in images or "counts" not in images):
         yield f"glance-api on {host} should tell its images, found: {images.get('msg', '')}"
     if full:
-        yield f"{host} should have room for images, found none in {' and '.join(full)}: delete images, or give it more space."
+        where = " and ".join(full)
+        yield f"{host} should have room for images, found none in {where}: delete images, or give it more space."
     if jobs:
         names, reasons = " and ".join(jobs), "; ".join(jobs.values())
         yield f"{names} on {host} should have ended well, found: {reasons}. {journal(jobs)}"
