@@ -4,7 +4,7 @@
 -- asynchronous errors alone), so that all of its tries are over in a moment. The socket is gone, or belongs to another group, until
 -- the new server takes requests. A socket can't be opened like a file: the error says whether it is there and may be used.
 local SOCKET = "/run/glance-api/http.socket"
-local SECONDS, PAUSE = 20, 0.1
+local SECONDS, PAUSE = 30, 0.1
 -- No such device or address, on Linux.
 local ENXIO = 6
 
