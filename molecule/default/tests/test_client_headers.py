@@ -65,10 +65,10 @@ def test_a_trusted_proxy_is_believed(as_user, site):
 
 
 @pytest.mark.parametrize(("method", "target"), TARGETS, ids=[f"{method} {target[:20]}" for method, target in TARGETS])
-def test_targets_get_a_clean_answer(api, host, method, target):
-    with api.connection() as connection:
+def test_targets_get_a_clean_answer(anonymous, host, method, target):
+    with anonymous.connection() as connection:
         connection._validate_path = lambda url: None
         connection.request(method, target)
         answer = connection.getresponse()
         assert answer.status == TARGETS[method, target], answer.read()
-    assert api.request("GET", "/healthcheck").status == http.client.OK
+    assert anonymous.request("GET", "/healthcheck").status == http.client.OK
