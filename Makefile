@@ -167,6 +167,9 @@ benchmark-modules: .venv/.complete ## measure what image_status takes, with up t
 lock: .venv/.complete ## pin the tools of pyproject.toml anew in requirements-dev.txt
 	uv pip compile --quiet --python-version 3.11 --group dev --no-header --output-file requirements-dev.txt
 
+.PHONY: tools
+tools: .venv/.complete ## build the tools of this checkout in .venv
+
 .PHONY: build
 build: .venv/.complete ## build the collection's archive
 	ansible-galaxy collection build --force
