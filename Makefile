@@ -173,6 +173,9 @@ benchmark-slow: .venv/.complete ## measure lists and health checks beside slow t
 lock: .venv/.complete ## pin the tools of pyproject.toml anew in requirements-dev.txt
 	uv pip compile --quiet --python-version 3.11 --group dev --no-header --output-file requirements-dev.txt
 
+.PHONY: tools
+tools: .venv/.complete ## build the tools of this checkout in .venv
+
 .PHONY: build
 build: .venv/.complete ## build the collection's archive
 	ansible-galaxy collection build --force
