@@ -328,7 +328,10 @@ def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any], image_
 
 def guard_locations(driver: Any, bad_uri: Callable[[str], Exception], filters: Callable[[], Any]) -> None:
     """Guard the store driver ``http`` (*driver*, glance_store._drivers.http), which asks the host of any location that
-    a user adds, and follows its redirects."""
+    a user adds, and follows its redirects.
+
+    It resolves the name once more, so a name that changes its address in that moment gets through.
+    """
 
     def guarded(get_response: Callable) -> Callable:
         @functools.wraps(get_response)
@@ -503,6 +506,25 @@ def guard_filters(deserializer: type, relations: Iterable[str], bad_request: Cal
     replace(deserializer, "_get_filters", guarded)
 
 
+def guard_members(deserializer: type, bad_request: Callable) -> None:
+    """Refuse a member that is no text, which the driver of the database raises for.
+
+    *deserializer* is glance.api.v2.image_members.RequestDeserializer.
+    """
+
+    def guarded(create: Callable) -> Callable:
+        @functools.wraps(create)
+        def create_with_text(self: Any, request: Any) -> dict[str, Any]:
+            found = create(self, request)
+            if not isinstance(found["member_id"], str):
+                raise bad_request("A member should be the id of a project.")
+            return found
+
+        return create_with_text
+
+    replace(deserializer, "create", guarded)
+
+
 # ---- Loading -------------------------------------------------------------------------------------------------------
 
 
@@ -522,7 +544,7 @@ def install() -> None:
     """Wrap the functions of the Glance of this process. Raises GuardError if one is missing."""
     import sqlalchemy
     import webob.exc
-    from glance.api.v2 import images
+    from glance.api.v2 import image_members, images
     from glance.common import utils, wsgi
     from glance.common.scripts import utils as scripts
     from glance.db.sqlalchemy import models
@@ -538,10 +560,7 @@ def install() -> None:
         return lambda reason: kind(explanation=reason)
 
     def is_data_error(error: Exception) -> bool:
-        # The last is what PyMySQL says of an object where a text belongs.
-        return isinstance(error, (database.DBDataError, database.InvalidSortKey)) or (
-            isinstance(error, database.DBError) and isinstance(error.inner_exception, TypeError)
-        )
+        return isinstance(error, (database.DBDataError, database.InvalidSortKey))
 
     bad_request = http_error(webob.exc.HTTPBadRequest)
     guard_requests(
@@ -551,6 +570,7 @@ def install() -> None:
         http_error(webob.exc.HTTPRequestRangeNotSatisfiable),
         is_data_error,
     )
+    guard_members(image_members.RequestDeserializer, bad_request)
     guard_filters(images.RequestDeserializer, sqlalchemy.inspect(models.Image).relationships.keys(), bad_request)
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
     guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
