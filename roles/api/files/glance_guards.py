@@ -345,6 +345,26 @@ def guard_locations(driver: Any, bad_uri: Callable[[str], Exception], filters: C
     replace(driver.Store, "_get_response", guarded)
 
 
+def guard_quota(common: Any, by_keystone: Callable[[], bool]) -> None:
+    """Have *common*, glance.api.common, limit an upload of unknown size, such as one in chunks, to what is left.
+
+    It looks at the size only when all data is in the store and the image is active. It takes the data away then, but
+    the image stays ``saving`` for good. *by_keystone* tells whether the limits are Keystone's.
+    """
+
+    def guarded(check_quota: Callable) -> Callable:
+        @functools.wraps(check_quota)
+        def check_or_limit(context: Any, image_size: int | None, db_api: Any, image_id: str | None = None) -> Any:
+            remaining = check_quota(context, image_size, db_api, image_id=image_id)
+            if image_size is None and not by_keystone():
+                return common.get_remaining_quota(context, db_api, image_id=image_id)
+            return remaining
+
+        return check_or_limit
+
+    replace(common, "check_quota", guarded)
+
+
 # ---- What is no request --------------------------------------------------------------------------------------------
 
 
@@ -544,6 +564,7 @@ def install() -> None:
     """Wrap the functions of the Glance of this process. Raises GuardError if one is missing."""
     import sqlalchemy
     import webob.exc
+    from glance.api import common
     from glance.api.v2 import image_members, images
     from glance.common import utils, wsgi
     from glance.common.scripts import utils as scripts
@@ -574,6 +595,8 @@ def install() -> None:
     guard_filters(images.RequestDeserializer, sqlalchemy.inspect(models.Image).relationships.keys(), bad_request)
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
     guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
+    # Ussuri knows no limits of Keystone.
+    guard_quota(common, lambda: getattr(cfg.CONF, "use_keystone_limits", False))
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 
 
