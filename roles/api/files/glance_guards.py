@@ -328,7 +328,10 @@ def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any], image_
 
 def guard_locations(driver: Any, bad_uri: Callable[[str], Exception], filters: Callable[[], Any]) -> None:
     """Guard the store driver ``http`` (*driver*, glance_store._drivers.http), which asks the host of any location that
-    a user adds, and follows its redirects."""
+    a user adds, and follows its redirects.
+
+    It resolves the name once more, so a name that changes its address in that moment gets through.
+    """
 
     def guarded(get_response: Callable) -> Callable:
         @functools.wraps(get_response)
@@ -340,6 +343,26 @@ def guard_locations(driver: Any, bad_uri: Callable[[str], Exception], filters: C
         return get_allowed_response
 
     replace(driver.Store, "_get_response", guarded)
+
+
+def guard_quota(common: Any, by_keystone: Callable[[], bool]) -> None:
+    """Have *common*, glance.api.common, limit an upload of unknown size, such as one in chunks, to what is left.
+
+    It looks at the size only when all data is in the store and the image is active. It takes the data away then, but
+    the image stays ``saving`` for good. *by_keystone* tells whether the limits are Keystone's.
+    """
+
+    def guarded(check_quota: Callable) -> Callable:
+        @functools.wraps(check_quota)
+        def check_or_limit(context: Any, image_size: int | None, db_api: Any, image_id: str | None = None) -> Any:
+            remaining = check_quota(context, image_size, db_api, image_id=image_id)
+            if image_size is None and not by_keystone():
+                return common.get_remaining_quota(context, db_api, image_id=image_id)
+            return remaining
+
+        return check_or_limit
+
+    replace(common, "check_quota", guarded)
 
 
 # ---- What is no request --------------------------------------------------------------------------------------------
@@ -503,6 +526,25 @@ def guard_filters(deserializer: type, relations: Iterable[str], bad_request: Cal
     replace(deserializer, "_get_filters", guarded)
 
 
+def guard_members(deserializer: type, bad_request: Callable) -> None:
+    """Refuse a member that is no text, which the driver of the database raises for.
+
+    *deserializer* is glance.api.v2.image_members.RequestDeserializer.
+    """
+
+    def guarded(create: Callable) -> Callable:
+        @functools.wraps(create)
+        def create_with_text(self: Any, request: Any) -> dict[str, Any]:
+            found = create(self, request)
+            if not isinstance(found["member_id"], str):
+                raise bad_request("A member should be the id of a project.")
+            return found
+
+        return create_with_text
+
+    replace(deserializer, "create", guarded)
+
+
 # ---- Loading -------------------------------------------------------------------------------------------------------
 
 
@@ -522,7 +564,8 @@ def install() -> None:
     """Wrap the functions of the Glance of this process. Raises GuardError if one is missing."""
     import sqlalchemy
     import webob.exc
-    from glance.api.v2 import images
+    from glance.api import common
+    from glance.api.v2 import image_members, images
     from glance.common import utils, wsgi
     from glance.common.scripts import utils as scripts
     from glance.db.sqlalchemy import models
@@ -538,10 +581,7 @@ def install() -> None:
         return lambda reason: kind(explanation=reason)
 
     def is_data_error(error: Exception) -> bool:
-        # The last is what PyMySQL says of an object where a text belongs.
-        return isinstance(error, (database.DBDataError, database.InvalidSortKey)) or (
-            isinstance(error, database.DBError) and isinstance(error.inner_exception, TypeError)
-        )
+        return isinstance(error, (database.DBDataError, database.InvalidSortKey))
 
     bad_request = http_error(webob.exc.HTTPBadRequest)
     guard_requests(
@@ -551,9 +591,12 @@ def install() -> None:
         http_error(webob.exc.HTTPRequestRangeNotSatisfiable),
         is_data_error,
     )
+    guard_members(image_members.RequestDeserializer, bad_request)
     guard_filters(images.RequestDeserializer, sqlalchemy.inspect(models.Image).relationships.keys(), bad_request)
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
     guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
+    # Ussuri knows no limits of Keystone.
+    guard_quota(common, lambda: getattr(cfg.CONF, "use_keystone_limits", False))
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 
 

@@ -418,6 +418,11 @@ CONTRADICTIONS = {
         ),
         ({"glance_api_bind_address": "0.0.0.0"}, "passwords would cross the network"),
         ({"glance_basic_users": []}, "glance_basic_users should name who may use the API"),
+        (
+            {"glance_image_max_bytes": 2, "glance_project_max_bytes": 1},
+            "glance_project_max_bytes should be 0 (no limit) or at least glance_image_max_bytes (2), found 1",
+        ),
+        ({"glance_free_space_percent": 101}, "glance_free_space_percent should be from 0 to 100"),
         ({"glance_basic_users": [{**USER, "name": "a b"}]}, 'found "a b"'),
         ({"glance_basic_users": [{**USER, "name": ""}]}, "of letters, digits"),
         ({"glance_basic_users": [{**USER, "name": "-i"}]}, "of letters, digits"),

@@ -260,3 +260,23 @@ def test_functions_are_wrapped_once(guards):
         Controller()._do_add(request, image, {"path": ["owner"]})
     Controller()._do_add(request, image, {"path": ["mark"]})
     assert image.changed == ["mark"]
+
+
+@pytest.mark.parametrize(
+    ("size", "by_keystone", "limit"), [(None, False, 70), (30, False, 70), (None, True, None), (80, False, "full")]
+)
+def test_an_upload_of_unknown_size_is_limited_to_what_is_left(guards, size, by_keystone, limit):
+    def check_quota(_context, image_size, _db_api, image_id=None):
+        if by_keystone or image_size is None:
+            return None
+        if image_size > 70:
+            raise OverflowError
+        return 70
+
+    common = types.SimpleNamespace(check_quota=check_quota, get_remaining_quota=lambda *_given, image_id: 70)
+    guards.guard_quota(common, lambda: by_keystone)
+    if limit == "full":
+        with pytest.raises(OverflowError):
+            common.check_quota("context", size, "db")
+    else:
+        assert common.check_quota("context", size, "db", image_id="i") == limit
