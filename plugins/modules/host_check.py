@@ -328,8 +328,8 @@ def main() -> None:
             problems += port_problems(module.params["service"], units, listen)
     except (OSError, UnicodeError) as error:
         problems.append(f"the address {listen['address']} can't be looked up on this host: {error}")
+    problems += release_problems(*(module.params[name] for name in ("release", "newer_releases", "link")))
     if module.params["user_id"]:
-        problems += release_problems(*(module.params[name] for name in ("release", "newer_releases", "link")))
         problems += user_problems(module.params["user"], module.params["user_id"])
     wanted, unit_directory = module.params["mounts"], module.params["unit_directory"]
     balancing = module.params["haproxy_config"]

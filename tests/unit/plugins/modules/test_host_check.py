@@ -289,3 +289,12 @@ def test_release_that_is_older_than_the_deployed_one_is_refused(tmp_path, link, 
     assert len(problems) == refused
     if refused:
         assert "glance_release should be 2026.2 or newer, found 2025.2" in problems[0]
+
+
+def test_module_refuses_an_older_release(run_module, tmp_path):
+    (tmp_path / "current").symlink_to(tmp_path / "2026.2-0123456789ab")
+    given = {"service": "glance-api", "release": "2025.2", "link": str(tmp_path / "current")}
+    refused = run_module("host_check", **given, newer_releases=["2026.2"])
+    assert refused["failed"]
+    assert "glance_release should be 2026.2 or newer, found 2025.2" in refused["msg"]
+    assert "glance_release" not in run_module("host_check", **given).get("msg", "")
