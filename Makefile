@@ -165,9 +165,16 @@ benchmark: .venv/.complete ## measure deployments on throw-away hosts: make benc
 benchmark-modules: .venv/.complete ## measure what image_status takes, with up to 100,000 images
 	@python benchmarks/image_status.py
 
+.PHONY: benchmark-slow
+benchmark-slow: .venv/.complete ## measure lists and health checks beside slow transfers and wrong passwords, on the host of make deploy
+	@python benchmarks/slow_users.py
+
 .PHONY: lock
 lock: .venv/.complete ## pin the tools of pyproject.toml anew in requirements-dev.txt
 	uv pip compile --quiet --python-version 3.11 --group dev --no-header --output-file requirements-dev.txt
+
+.PHONY: tools
+tools: .venv/.complete ## build the tools of this checkout in .venv
 
 .PHONY: build
 build: .venv/.complete ## build the collection's archive

@@ -1,8 +1,8 @@
 """Measure what slow transfers and guessed passwords do to the users of a host: make benchmark-slow.
 
 Runs on the control machine and, by SSH, on the throw-away host of `make deploy`, with nothing but Python there. Prints
-the times of quick requests alone, beside slow transfers, and beside wrong passwords; ends with an error when they are worse
-than LIMITS say.
+the times of quick requests alone, beside slow transfers, and beside wrong passwords; ends with an error when they are
+worse than LIMITS say.
 """
 
 from __future__ import annotations

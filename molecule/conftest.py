@@ -31,6 +31,11 @@ PLAYBOOK_SECONDS = 600
 MIB = 1 << 20
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the audit come after all tests but those that take the service down."""
+    items.sort(key=lambda item: ("teardown" in item.nodeid, item.path.parent.name == "audit"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail a run that skipped a test or passed none: a host that is not there must not look like success."""

@@ -5,6 +5,27 @@
 
 from __future__ import annotations
 
+DOCUMENTATION = r"""
+name: operator
+type: stdout
+author: glanceops contributors (@glanceops)
+version_added: "0.3.0"
+short_description: What changes, what is said, and at the end why a run failed
+description:
+  - One line for each play that has something to do, and one for each change.
+  - Messages of C(ansible.builtin.debug) stand as they are.
+  - Nothing is shown of what is skipped, of what is well already, and of plays without hosts.
+  - On a terminal, a line that is overwritten tells which task is at work.
+  - A failure is one line where it happens. Its reason is the last line of the run, once for all hosts that have it.
+  - With C(-v) and more, all is shown as by P(ansible.builtin.default#callback), and the reasons at the end.
+  - This callback is for people. For programs that read the output, take P(ansible.builtin.default#callback).
+requirements:
+  - set as stdout in configuration
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+"""
+
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -26,27 +47,6 @@ if TYPE_CHECKING:
     from ansible.executor.task_result import TaskResult
     from ansible.playbook.play import Play
     from ansible.playbook.task import Task
-
-DOCUMENTATION = r"""
-name: operator
-type: stdout
-author: glanceops contributors (@glanceops)
-version_added: "0.3.0"
-short_description: What changes, what is said, and at the end why a run failed
-description:
-  - One line for each play that has something to do, and one for each change.
-  - Messages of C(ansible.builtin.debug) stand as they are.
-  - Nothing is shown of what is skipped, of what is well already, and of plays without hosts.
-  - On a terminal, a line that is overwritten tells which task is at work.
-  - A failure is one line where it happens. Its reason is the last line of the run, once for all hosts that have it.
-  - With C(-v) and more, all is shown as by P(ansible.builtin.default#callback), and the reasons at the end.
-  - This callback is for people. For programs that read the output, take P(ansible.builtin.default#callback).
-requirements:
-  - set as stdout in configuration
-extends_documentation_fragment:
-  - default_callback
-  - result_format_callback
-"""
 
 CLEAR = "\r\033[K"
 MESSAGE_ACTIONS = ("ansible.builtin.debug", "ansible.legacy.debug", "debug")

@@ -54,11 +54,11 @@ def known_servers(
     """Return *services* with those of their servers that are among *servers*, or with all where none is."""
     found = {}
     for name, service in services.items():
-        ports = service.get("server_ports", {})
+        ports, port = service.get("server_ports", {}), service.get("server_port", service["port"])
         known = {
             server: address
             for server, address in service["servers"].items()
-            if f"{server} {address}:{ports.get(server, service['port'])}" in servers.get(name, ())
+            if f"{server} {address}:{ports.get(server, port)}" in servers.get(name, ())
         }
         found[name] = {**service, "servers": known or service["servers"]}
     return found

@@ -182,6 +182,9 @@ restart_pending:
 """
 
 import base64
+import contextlib
+import fcntl
+import glob
 import grp
 import os
 import pwd
@@ -189,6 +192,8 @@ import re
 import shutil
 import stat
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -295,32 +300,63 @@ def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool) -> 
         raise refused(_reason(validator, done.stdout).replace(f"{staged}/", ""))
 
 
+def _lock(path: str, how: int = fcntl.LOCK_EX) -> int:
+    """Return a descriptor that holds a lock on the folder *path*; BlockingIOError with LOCK_NB when another does."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove_abandoned(folder: str, name: str) -> None:
+    """Remove what killed runs have staged in *folder*: nobody holds it."""
+    for path in glob.glob(f"{glob.escape(os.path.join(folder, f'.staged-{name}'))}*"):
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            descriptor = _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _staging(folder: str, name: str) -> Iterator[str]:
+    """Make a folder in *folder* for this run alone, and remove it in the end."""
+    whole = _lock(folder)
+    try:
+        _remove_abandoned(folder, name)
+        staged = tempfile.mkdtemp(prefix=f".staged-{name}-", dir=folder)
+        held = _lock(staged)
+    finally:
+        os.close(whole)
+    try:
+        yield staged
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+        os.close(held)
+
+
 def validate(module: AnsibleModule) -> None:
     """Stage the set and run the validators over it; raises ConfigSetError with the first refusal."""
     beside = os.path.dirname(module.params["record_directory"])
     folder = module.tmpdir if module.check_mode else beside
-    # Always the same name, so that what a killed run staged does not stay.
-    staged = os.path.join(folder, f".staged-{module.params['name']}")
     try:
-        if os.path.isdir(staged):
-            shutil.rmtree(staged)
-        os.mkdir(staged, stat.S_IRWXU)
-        if not module.check_mode:
-            # Closed to all but root and the group that owns the folder beside, which is the service's.
-            group = os.stat(beside).st_gid
-            os.chown(staged, 0, group)
-            os.chmod(staged, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP)
-            os.mkdir(f"{staged}/tmp")
-            os.chown(f"{staged}/tmp", 0, group)
-            os.chmod(f"{staged}/tmp", stat.S_IRWXU | stat.S_IRWXG)
-        _stage(module, staged)
-        for validator in module.params["validators"]:
-            _run_validator(validator, staged, module.check_mode)
+        with _staging(folder, module.params["name"]) as staged:
+            if not module.check_mode:
+                # Closed to all but root and the group that owns the folder beside, which is the service's.
+                group = os.stat(beside).st_gid
+                os.chown(staged, 0, group)
+                os.chmod(staged, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP)
+                os.mkdir(f"{staged}/tmp")
+                os.chown(f"{staged}/tmp", 0, group)
+                os.chmod(f"{staged}/tmp", stat.S_IRWXU | stat.S_IRWXG)
+            _stage(module, staged)
+            for validator in module.params["validators"]:
+                _run_validator(validator, staged, module.check_mode)
     except OSError as error:
         # A file that is full or can't be written to has no name in its error.
         raise config_set.ConfigSetError(f"no file can be written in {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
 
 
 def validate_with_directories(

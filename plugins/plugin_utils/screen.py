@@ -57,10 +57,16 @@ def unreachable_reason(result: Mapping[str, Any]) -> str:
 
 
 def failure_summary(reasons: Mapping[str, str]) -> list[str]:
-    """Return each of the *reasons*, by host, once, with the hosts that have it. This machine needs no name."""
+    """Return each of the *reasons*, by host, once, with the hosts that have it.
+
+    This machine needs no name, and a host that the reason begins with no second one.
+    """
     hosts: dict[str, list[str]] = {}
     for host, reason in reasons.items():
         hosts.setdefault(reason.removeprefix(f"{host}: "), []).append(host)
     return [
-        reason if names == ["localhost"] else f"{', '.join(sorted(names))}: {reason}" for reason, names in hosts.items()
+        reason
+        if names == ["localhost"] or reason.startswith(f"{names[0]} ")
+        else f"{', '.join(sorted(names))}: {reason}"
+        for reason, names in hosts.items()
     ]

@@ -1,5 +1,7 @@
 """One host with everything on it: users come in at the balancer's port, and the API has another one behind it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 DISK = b"what users store " * 4096
 
 
@@ -43,3 +45,20 @@ def test_one_port_for_both_is_refused_before_anything_is_done(playbook, service)
     )
     assert "all1" not in run.recap
     assert service.state() == before
+
+
+def test_of_two_runs_at_a_time_one_is_told_who_is_at_work(playbook, service):
+    before = service.state()
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda _number: playbook("site.yml"), range(2)))
+    done, refused = sorted(runs, key=lambda run: run.rc)
+    assert (done.rc, done.changed) == (0, 0), done.output
+    assert refused.rc == 2
+    assert "all1: one run at a time should change a host, found " in refused.failures
+    assert "wait until it has ended, or end it, then run again." in refused.failures
+    assert service.state() == before
+
+
+def test_a_killed_run_keeps_nobody_out(killed_playbook, playbook):
+    killed_playbook("site.yml", None, "Install the image API and look what would change")
+    assert playbook("restart.yml").rc == 0

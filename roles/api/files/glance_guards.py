@@ -260,12 +260,13 @@ def redirect_handler(base: type, filters: Any, allowed: Callable[[str], bool]) -
     return Handler
 
 
-def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any]) -> None:
+def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any], image_size_cap: Callable[[], int]) -> None:
     """Guard what fetches for users in *utils* (glance.common.utils) and *scripts* (glance.common.scripts.utils).
 
     2026.2 resolves a name, checks its addresses and connects to one of them. It looks at loopback and link-local
     addresses only, so ``0.0.0.0``, ``::ffff:0.0.0.0`` and the host's own addresses pass (resolve_pinned_address).
-    Releases before it look at the name alone (validate_import_uri). Ussuri follows every redirect.
+    Releases before it look at the name alone (validate_import_uri), and write downloads of any length into the staging
+    area. Ussuri follows every redirect.
     """
     if hasattr(utils, "resolve_pinned_address"):
 
@@ -289,11 +290,26 @@ def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any]) -> Non
 
         return validate_address
 
+    def limited(get_image_data_iter: Callable) -> Callable:
+        @functools.wraps(get_image_data_iter)
+        def get_limited_data(uri: str) -> Any:
+            found = get_image_data_iter(uri)
+            if uri.startswith("file://"):
+                return found
+            # 2026.1 gives the size too; releases before it look at the headers.
+            data, *size = found if isinstance(found, tuple) else (found,)
+            reader = utils.LimitingReader(data, image_size_cap())
+            reader.headers = data.headers
+            return (reader, *size) if size else reader
+
+        return get_limited_data
+
     replace(utils, "validate_import_uri", validated)
     if hasattr(scripts, "SafeRedirectHandler"):
         replace(
             scripts, "SafeRedirectHandler", lambda base: redirect_handler(base, filters(), utils.validate_import_uri)
         )
+        replace(scripts, "get_image_data_iter", limited)
         return
 
     def fetching(get_image_data_iter: Callable) -> Callable:
@@ -307,7 +323,7 @@ def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any]) -> Non
 
         return fetch
 
-    replace(scripts, "get_image_data_iter", fetching)
+    replace(scripts, "get_image_data_iter", lambda original: limited(fetching(original)))
 
 
 def guard_locations(driver: Any, bad_uri: Callable[[str], Exception], filters: Callable[[], Any]) -> None:
@@ -537,7 +553,7 @@ def install() -> None:
     )
     guard_filters(images.RequestDeserializer, sqlalchemy.inspect(models.Image).relationships.keys(), bad_request)
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
-    guard_downloads(utils, scripts, filters)
+    guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 
 

@@ -68,7 +68,8 @@ def ansible(program, *arguments, **environment):
             **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
             "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".ansible/collections"),
             "ANSIBLE_NOCOLOR": "true",
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+            # As where the collection is installed, without the configuration of this checkout.
+            "ANSIBLE_CONFIG": os.devnull,
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
             "ANSIBLE_FORKS": str(2 * (os.cpu_count() or 1)),
             "ANSIBLE_LOCALHOST_WARNING": "false",

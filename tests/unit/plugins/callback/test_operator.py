@@ -138,7 +138,8 @@ def test_with_v_everything_is_shown_and_the_reason_last(screen):
 def test_a_diff_stands_below_its_task(screen, tmp_path):
     write = task("Write it", "copy", {"content": "new\n", "dest": str(tmp_path / "file")})
     shown = screen([play("Write", write)], options=["--diff", "--check", "--limit=a"])
-    lines = before_recap(shown)
+    blank, dry_run, *lines = before_recap(shown)
+    assert (blank, dry_run.strip("* ")) == ("", "DRY RUN")
     assert lines[:2] == ["Write", "  Write it:"]
     assert "+new" in lines
     assert lines[-1] == "  changed: [a] Write it"

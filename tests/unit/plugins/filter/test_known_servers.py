@@ -16,8 +16,9 @@ SERVERS = {"registry": ["api3 192.0.2.13:9292"], "api": ["api1 192.0.2.11:9292",
         ({"api5": "192.0.2.15", "api6": "192.0.2.16"}, ["api5", "api6"]),
     ],
 )
-def test_servers_that_are_new_are_left_out(servers, known):
-    services = {"api": {"port": 80, "server_ports": dict.fromkeys(servers, 9292), "servers": servers, "tls": False}}
+@pytest.mark.parametrize("ports", [{"server_port": 9292}, {"server_ports": {f"api{n}": 9292 for n in range(1, 7)}}])
+def test_servers_that_are_new_are_left_out(servers, known, ports):
+    services = {"api": {"port": 80, **ports, "servers": servers, "tls": False}}
     found = k.FilterModule().filters()["known_servers"](services, SERVERS)
     assert found == {"api": {**services["api"], "servers": {name: servers[name] for name in known}}}
 

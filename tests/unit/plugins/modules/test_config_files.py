@@ -1,7 +1,9 @@
+import fcntl
 import getpass
 import grp
 import json
 import os
+import re
 import stat
 
 import pytest
@@ -257,12 +259,23 @@ def test_what_a_killed_run_staged_does_not_stay(config_files, place):
     assert sorted(path.name for path in place.iterdir()) == [".sets", "a.conf"]
 
 
+def test_what_a_run_at_work_has_staged_stays(config_files, place):
+    (place / ".staged-glance-api-other").mkdir()
+    descriptor = os.open(place / ".staged-glance-api-other", os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert config_files({"a.conf": "x=1\n"})["changed"] is True
+    os.close(descriptor)
+    assert sorted(path.name for path in place.iterdir()) == [".sets", ".staged-glance-api-other", "a.conf"]
+    assert config_files({"a.conf": "x=2\n"})["changed"] is True
+    assert sorted(path.name for path in place.iterdir()) == [".sets", "a.conf"]
+
+
 def test_a_staged_file_names_the_staged_copy_of_another_and_the_live_one_its_place(place, config_files):
     pem, longer = str(place / "pem"), str(place / "pem.old")
     text = f"crt {pem}\nold {longer}\nelsewhere /etc/pem\n"
     seen = place.parent / "seen"
     copy = {"name": "copy", "argv": ["/bin/cp", "@staged@/conf", str(seen)], "user": OWN["owner"]}
     config_files({"conf": text, "pem": "1", "pem.old": "0"}, validators=[copy])
-    staged = f"{place}/.staged-glance-api"
+    (staged,) = set(re.findall(rf"{place}/\.staged-glance-api-[^/]+", seen.read_text()))
     assert seen.read_text() == f"crt {staged}/pem\nold {staged}/pem.old\nelsewhere /etc/pem\n"
     assert (place / "conf").read_text() == text

@@ -74,11 +74,13 @@ def test_a_reason_is_said_once_for_all_hosts_that_have_it():
         "api2": "api2: the port should be free.",
         "api1": "api1: the port should be free.",
         "db1": "no route",
+        "db2": "db2 should have come by upgrade.yml.",
         "localhost": "The inventory should have a host.",
     }
     assert failure_summary(reasons) == [
         "api1, api2: the port should be free.",
         "db1: no route",
+        "db2 should have come by upgrade.yml.",
         "The inventory should have a host.",
     ]
     assert failure_summary({}) == []
