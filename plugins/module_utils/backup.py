@@ -34,6 +34,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.image_file
     read_options,
     sha256_of,
 )
+from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv import installed_release
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, list_of, size_of
 
 FORMAT = 1
@@ -97,13 +98,6 @@ class Service:
     user: str
     release: str
     config_directory: str
-
-
-def installed_release(link: str, default: str) -> str:
-    """Return the release that *link* points to, such as /opt/glance/2026.2-1a2b3c4d5e6f; *default* without a link."""
-    if not os.path.islink(link):
-        return default
-    return os.path.basename(os.readlink(link)).rsplit("-", 1)[0]
 
 
 def find_service(parameters: Mapping[str, Any], work: str) -> Service:

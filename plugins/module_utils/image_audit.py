@@ -293,13 +293,15 @@ class Judge:
 
     def of_queued(self, image: Image) -> Iterable[Finding]:
         """Judge an image that waits for its data: that of a refused upload is in the way, and nobody sees it."""
+        if image.importing:
+            return
         live = [location for location in self.locations[image.id] if location.live]
         files = [
             file
             for file in self.files[image.id]
             if file.store != TASKS
             and file.path not in self.named
-            and not (file.open or image.importing)
+            and not file.open
             and self.before(max(file.mtime, image.updated_at), GRACE)
         ]
         if live or files:

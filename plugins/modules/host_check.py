@@ -68,6 +68,22 @@ options:
     description: Configuration of HAProxy whose servers are told.
     type: path
     version_added: "0.3.0"
+  release:
+    description: Release that is to be deployed, for the error message.
+    type: str
+    default: ""
+    version_added: "0.3.0"
+  newer_releases:
+    description: Releases that are newer than O(release), none of which may be deployed to the host.
+    type: list
+    elements: str
+    default: []
+    version_added: "0.3.0"
+  link:
+    description: Link to the virtual environment of the release that is deployed.
+    type: path
+    default: /opt/glance/current
+    version_added: "0.3.0"
   record_directory:
     description: Folder of the records of configuration sets.
     type: path
@@ -143,6 +159,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import haproxy, mounts
+from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv import installed_release
 from ansible_collections.glanceops.image_service.plugins.module_utils.sockets import collide
 
 _LISTENING = "0A"
@@ -202,6 +219,17 @@ def port_problems(service: str, units: list[str], listen: dict[str, Any]) -> lis
                     f"stop it or set {listen['variable']} to another port"
                 )
     return list(dict.fromkeys(problems))
+
+
+def release_problems(wanted: str, newer: list[str], link: str) -> list[str]:
+    """Return what speaks against a release: the database may hold what only the newer one that is deployed can read."""
+    deployed = installed_release(link, "")
+    if deployed not in newer:
+        return []
+    return [
+        f"glance_release should be {deployed} or newer, found {wanted}: run rollback.yml to go back after an "
+        "upgrade, or set glance_allow_older_release to true"
+    ]
 
 
 def user_problems(name: str, number: int) -> list[str]:
@@ -279,6 +307,9 @@ def main() -> None:
             "user_id": {"type": "int", "default": 0},
             "home": {"type": "path", "default": "/var/lib/glance"},
             "haproxy_config": {"type": "path"},
+            "release": {"type": "str", "default": ""},
+            "newer_releases": {"type": "list", "elements": "str", "default": []},
+            "link": {"type": "path", "default": "/opt/glance/current"},
             "record_directory": {"type": "path", "default": "/etc/glance/.sets"},
             **mounts.OPTIONS,
         },
@@ -297,6 +328,7 @@ def main() -> None:
             problems += port_problems(module.params["service"], units, listen)
     except (OSError, UnicodeError) as error:
         problems.append(f"the address {listen['address']} can't be looked up on this host: {error}")
+    problems += release_problems(*(module.params[name] for name in ("release", "newer_releases", "link")))
     if module.params["user_id"]:
         problems += user_problems(module.params["user"], module.params["user_id"])
     wanted, unit_directory = module.params["mounts"], module.params["unit_directory"]

@@ -135,7 +135,7 @@ def test_runs_that_are_killed_anywhere_are_finished_by_the_next(
 def test_releases_between_come_there_in_one_step(
     hosts, traffic, playbook, balanced, images, undisturbed, state, before
 ):
-    moved = playbook("site.yml", {"glance_release": before})
+    moved = playbook("site.yml", {"glance_release": before, "glance_allow_older_release": True})
     assert moved.rc == 0, moved.output
     assert releases(hosts) == {before}
     with traffic() as seen:
@@ -144,7 +144,11 @@ def test_releases_between_come_there_in_one_step(
     whole(seen)
     assert downloaded(balanced, images) == images
     assert hosts["api1"].check_output("cat /opt/glance/upgrade.json").count(before) == 1
-    back = playbook("site.yml")
+    refused = playbook("site.yml")
+    assert refused.rc != 0
+    assert f"glance_release should be {NEW} or newer, found {OLD}: run rollback.yml" in refused.failures
+    assert releases(hosts) == {NEW}
+    back = playbook("site.yml", {"glance_allow_older_release": True})
     assert back.rc == 0, back.output
     assert releases(hosts) == {OLD}
 

@@ -78,6 +78,7 @@ GOOD = {"images": [image("active")], "locations": [location()], "files": [file()
         {**GOOD, "data": {1: Data(-1)}},
         {**GOOD, "images": [image("deactivated")]},
         {"images": [image("queued", size=None)]},
+        {"images": [image("queued", importing=True)], "locations": [location()], "files": [file()]},
         # Waits for its time, and was scrubbed.
         {
             "images": [image("pending_delete", deleted=True, deleted_at=YOUNG)],

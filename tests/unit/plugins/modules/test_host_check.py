@@ -268,3 +268,33 @@ def test_mounts_are_looked_at_only_if_given(run_module, good_host, tmp_path):
     mount = {"path": str(tmp_path / "x"), "src": "nas:/x", "fstype": "nfs4"}
     found = run_module("host_check", service="glance-api", mounts=[mount], unit_directory=units)
     assert found["pending_mounts"] == [mount["path"]]
+
+
+@pytest.mark.parametrize(
+    ("link", "newer", "refused"),
+    [
+        ("2026.2-0123456789ab", ["2026.2", "2026.1"], True),
+        ("2025.2-0123456789ab", ["2026.2", "2026.1"], False),
+        ("2025.1-0123456789ab", ["2026.2", "2026.1"], False),
+        ("ussuri-0123456789ab", ["2026.2", "2026.1"], False),
+        ("2026.2-0123456789ab", [], False),
+        (None, ["2026.2", "2026.1"], False),
+    ],
+)
+def test_release_that_is_older_than_the_deployed_one_is_refused(tmp_path, link, newer, refused):
+    current = tmp_path / "current"
+    if link:
+        current.symlink_to(tmp_path / link)
+    (*problems,) = h.release_problems("2025.2", newer, str(current))
+    assert len(problems) == refused
+    if refused:
+        assert "glance_release should be 2026.2 or newer, found 2025.2" in problems[0]
+
+
+def test_module_refuses_an_older_release(run_module, tmp_path):
+    (tmp_path / "current").symlink_to(tmp_path / "2026.2-0123456789ab")
+    given = {"service": "glance-api", "release": "2025.2", "link": str(tmp_path / "current")}
+    refused = run_module("host_check", **given, newer_releases=["2026.2"])
+    assert refused["failed"]
+    assert "glance_release should be 2026.2 or newer, found 2025.2" in refused["msg"]
+    assert "glance_release" not in run_module("host_check", **given).get("msg", "")
