@@ -8,25 +8,25 @@ SHELL := /bin/bash
 PYTHON ?= python3
 # Debian release of the throw-away host that `make deploy` makes: bookworm or trixie.
 SUITE ?= bookworm
-# Id of the image that `make restore` brings back.
-IMAGE ?=
-# Name of the backup that `make restore-backup` restores.
-BACKUP ?=
-# Release that `make upgrade` brings hosts to; empty: the one that the inventory names.
-RELEASE ?=
-# Inventory of your own hosts to deploy to, in place of a throw-away host.
+# Inventory of your own hosts, in place of a throw-away host.
 INVENTORY ?=
+# Further arguments for ansible-playbook, such as ARGS='--check --diff', ARGS='-e glance_scrub_time=3600' or ARGS=--ask-vault-pass.
+ARGS ?=
+# Release of Glance that hosts are brought to; empty: the one that the inventory names.
+RELEASE ?=
+# Id of the image that `make restore-image` restores.
+IMAGE ?=
+# Name of the backup that `make restore` restores.
+BACKUP ?=
 # How much of `make test` runs at a time: most of it waits for one host, or for one process on this machine.
 JOBS ?= $(shell nproc)
 # Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
-SCENARIOS := default basic keystone
+SCENARIOS := default keystone
 LONG_SCENARIOS := together identity scrubber backup releases tls legacy cluster mounts upgrade jump secrets
 # Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
 CORES := 2.17.14 2.18.19 2.19.14 2.20.10 2.21.5
 # Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
 HOSTS ?=
-# Further arguments for ansible-playbook, such as ARGS='-e glance_release=2025.1 --diff'.
-ARGS ?=
 
 # The collections that galaxy.yml depends on, from the package index: no other server than that one is needed.
 COLLECTIONS := ansible==12.3.0
@@ -37,13 +37,33 @@ UNPACK := import sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1]); wheel.extra
 LAB := molecule/shared/lab.sh
 LAB_INVENTORY := .lab/deploy/inventory.yml
 SINGLE := --inventory=inventories/single --inventory=$(LAB_INVENTORY)
-PLAY = ansible-playbook $(if $(INVENTORY),--inventory=$(INVENTORY),$(SINGLE))
+VARIABLES := $(RELEASE:%=--extra-vars=glance_release=%) $(IMAGE:%=--extra-vars=image_id=%) $(BACKUP:%=--extra-vars=glance_backup=%)
+PLAY = ansible-playbook $(if $(INVENTORY),--inventory='$(INVENTORY)',$(SINGLE)) $(VARIABLES)
+# What only looks at hosts has nothing to show of changes that were not made.
+DRY_RUN := $(filter --check -C -CD -DC,$(ARGS))
+# Each playbook is a target of its name, with hyphens; site.yml is `make deploy`.
+PLAYBOOKS := $(subst _,-,$(filter-out site,$(basename $(notdir $(wildcard playbooks/*.yml)))))
+
+# Looked at before anything is built.
+ifneq ($(INVENTORY),)
+ifneq ($(shell test -e '$(INVENTORY)' && echo found),found)
+$(error INVENTORY should be an inventory file or folder, found nothing at $(INVENTORY): correct the path)
+endif
+ifneq ($(filter destroy,$(MAKECMDGOALS)),)
+$(error make destroy takes the throw-away host away, found INVENTORY=$(INVENTORY): leave it out, or remove the service from your \
+  hosts with make teardown INVENTORY=$(INVENTORY))
+endif
+else ifneq ($(filter $(PLAYBOOKS),$(MAKECMDGOALS)),)
+ifeq ($(filter deploy,$(MAKECMDGOALS))$(wildcard $(LAB_INVENTORY)),)
+$(error There should be a throw-away host, found none: make it with make deploy, or name your own hosts with INVENTORY=path)
+endif
+endif
+
 # Every ansible-playbook would compile its modules anew without its .pyc files.
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
-export ANSIBLE_PIPELINING := true
-export ANSIBLE_CALLBACK_RESULT_FORMAT := yaml
+# Whatever configuration the caller has, and also where everybody may write to this folder.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_FORCE_COLOR := $(if $(MAKE_TERMOUT),true,false)
 export MOLECULE_GLOB := molecule/*/molecule.yml
 
@@ -58,52 +78,43 @@ help: ## list what make can do
 ifeq ($(INVENTORY),)
 deploy: ## deploy Glance to a throw-away host on this machine, or to your own hosts with INVENTORY=path
 	@$(LAB) check
-	@$(MAKE) --no-print-directory .venv/.complete
+	@$(MAKE) --silent .venv/.complete
 	@$(call say,'A Debian host on this machine')
 	@$(LAB) install >/dev/null
 	@$(LAB) base $(SUITE) >/dev/null
 	@$(LAB) up deploy glance1=$(SUITE) >/dev/null
-	@$(call say,'The image service on it and a disk image in it')
-	@$(PLAY) playbooks/site.yml playbooks/sample_image.yml playbooks/status.yml $(ARGS)
+	@$(call say,'The image service on it$(if $(DRY_RUN),: what would change, and a disk image in it)')
+	@$(PLAY) playbooks/site.yml $(if $(DRY_RUN),,playbooks/sample_image.yml playbooks/status.yml) $(ARGS)
 	@printf '%s\n' "Log in with: ssh -F .lab/deploy/ssh_config glance1" \
 	  "The API's user there is admin, its password is in inventories/single/.credentials/admin" "Take it away with: make destroy"
 else
 deploy: .venv/.complete
-	@test -e '$(INVENTORY)' || { echo "INVENTORY should be an inventory file or folder, found nothing at $(INVENTORY)." >&2; exit 1; }
-	@$(PLAY) playbooks/site.yml playbooks/verify.yml playbooks/status.yml $(ARGS)
+	@$(PLAY) playbooks/site.yml $(if $(DRY_RUN),,playbooks/verify.yml playbooks/status.yml) $(ARGS)
 endif
-
-.PHONY: status
-status: .venv/.complete ## show hosts, releases, health and images
-	@$(PLAY) playbooks/status.yml
-
-.PHONY: scrub
-scrub: .venv/.complete ## remove the data of deleted images that is due
-	@$(PLAY) playbooks/scrub.yml $(ARGS)
-
-.PHONY: restore
-restore: .venv/.complete ## bring a deleted image back: make restore IMAGE=ID
-	@$(PLAY) playbooks/restore_image.yml --extra-vars=image_id=$(IMAGE) $(ARGS)
-
-.PHONY: backup
-backup: .venv/.complete ## back up the database and the images, while the service works
-	@$(PLAY) playbooks/backup.yml $(ARGS)
-
-.PHONY: restore-backup
-restore-backup: .venv/.complete ## restore a backup, with the service stopped: make restore-backup BACKUP=NAME
-	@$(PLAY) playbooks/restore.yml --extra-vars=glance_backup=$(BACKUP) $(ARGS)
-
-.PHONY: upgrade
-upgrade: .venv/.complete ## bring every host to another release: make upgrade RELEASE=2026.2
-	@$(PLAY) playbooks/upgrade.yml $(if $(RELEASE),--extra-vars=glance_release=$(RELEASE)) $(ARGS)
-
-.PHONY: rollback
-rollback: .venv/.complete ## bring every host back to the release before its upgrade
-	@$(PLAY) playbooks/rollback.yml $(ARGS)
 
 .PHONY: destroy
 destroy: ## take the throw-away host of make deploy away
 	@$(LAB) down deploy >/dev/null
+
+.PHONY: $(PLAYBOOKS)
+$(PLAYBOOKS): .venv/.complete
+	@$(PLAY) playbooks/$(subst -,_,$@).yml $(ARGS)
+
+audit: ## compare the stores with the database: make audit ARGS='-e glance_audit_repair=true' mends what is safe to mend
+backup: ## back up the database and the images, while the service works
+certificates: ## make a private authority and a certificate for each host
+purge: ## delete the records of what was deleted long ago: make purge ARGS='-e glance_purge_age_days=90'
+restart: ## restart the services, one host at a time
+restore: ## restore a backup, with the service stopped: make restore BACKUP=NAME
+restore-image: ## bring a deleted image back: make restore-image IMAGE=ID
+rollback: ## bring every host back to the release before its upgrade
+rotate-secrets: ## use changed secrets of the inventory, then revoke the old ones
+sample-image: ## upload a small disk image and wait until it can be used
+scrub: ## remove the data of deleted images that is due
+status: ## show hosts, releases, health and images
+teardown: ## remove the service; images and their records stay
+upgrade: ## bring every host to another release: make upgrade RELEASE=2026.2
+verify: ## upload an image where users come in, download it and delete it
 
 .PHONY: test
 test: .venv/.complete ## run every test that CI runs, several at a time
@@ -154,9 +165,16 @@ benchmark: .venv/.complete ## measure deployments on throw-away hosts: make benc
 benchmark-modules: .venv/.complete ## measure what image_status takes, with up to 100,000 images
 	@python benchmarks/image_status.py
 
+.PHONY: benchmark-slow
+benchmark-slow: .venv/.complete ## measure lists and health checks beside slow transfers and wrong passwords, on the host of make deploy
+	@python benchmarks/slow_users.py
+
 .PHONY: lock
 lock: .venv/.complete ## pin the tools of pyproject.toml anew in requirements-dev.txt
 	uv pip compile --quiet --python-version 3.11 --group dev --no-header --output-file requirements-dev.txt
+
+.PHONY: tools
+tools: .venv/.complete ## build the tools of this checkout in .venv
 
 .PHONY: build
 build: .venv/.complete ## build the collection's archive

@@ -31,6 +31,11 @@ PLAYBOOK_SECONDS = 600
 MIB = 1 << 20
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the audit come after all tests but those that take the service down."""
+    items.sort(key=lambda item: ("teardown" in item.nodeid, item.path.parent.name == "audit"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail a run that skipped a test or passed none: a host that is not there must not look like success."""
@@ -401,7 +406,7 @@ def secrets_of(lab: Path) -> dict[str, bytes]:
     """Return the passwords that the inventory of a scenario has, and a line of each private key, by their file."""
     files = [path for path in sorted(lab.rglob("*")) if path.is_file() and path.suffix != ".lock"]
     passwords = [path for path in files if path.name.endswith("password") or path.parent.name == "secrets"]
-    passwords += sorted(PROJECT.glob("inventories/*/.credentials/*")) if lab.name == "basic" else []
+    passwords += sorted(PROJECT.glob("inventories/*/.credentials/*")) if lab.name == "default" else []
     found = {str(path): path.read_bytes().strip() for path in passwords if path.is_file()}
     # The lines after it hold the public key besides.
     return found | {str(path): path.read_bytes().split(b"\n")[1] for path in files if path.suffix == ".key"}
@@ -477,15 +482,26 @@ def tunnel(lab: Path, host_name: str) -> Iterator[Api]:
 
 
 @pytest.fixture
-def api(tunnel: Api) -> Iterator[Api]:
-    """Give the API of the host; the images that a test made are removed after it."""
+def anonymous(tunnel: Api) -> Iterator[Api]:
+    """Give the API of the host as nobody; the images that a test made are removed after it."""
     yield tunnel
     tunnel.remove_made()
 
 
+@pytest.fixture
+def api(anonymous: Api, host: Any, request: pytest.FixtureRequest) -> Iterator[Api]:
+    """Give the API of the host as its administrator where that takes a password, else as nobody."""
+    if host.ansible.get_variables().get("glance_auth") != "basic":
+        yield anonymous
+        return
+    api = anonymous.with_password("admin", request.getfixturevalue("users_password"))
+    yield api
+    api.remove_made()
+
+
 # --------------------------------------------------------------------------------------------------------- its users
 
-# Of molecule/shared/keystone.yml and of the scenario basic, with the project of each.
+# Of molecule/shared/keystone.yml and of the scenario default, with the project of each.
 USERS = {"admin": "admin", "u1": "p1", "u2": "p2", "reader1": "p1"}
 
 
@@ -624,7 +640,7 @@ class Service:
             proxy=$(ls -d /etc/glance-proxy /etc/systemd/system/glance-proxy.service 2>/dev/null || true)
             config="/etc/glance /etc/systemd/system/{unit} $proxy"
             data="/opt/glance/current /var/lib/glance"
-            find $config $data ! -path '*.sqlite*' -printf '%%p %%y %%u %%g %%m %%l\\n' | sort
+            find $config $data -printf '%%p %%y %%u %%g %%m %%l\\n' | sort
             find $config -type f -exec sha256sum '{{}}' + | sort
             ls /opt/glance
         """

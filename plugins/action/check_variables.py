@@ -14,6 +14,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import database
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import INTERNAL, operator_options
 
 COLLECTION = "glanceops.image_service"
@@ -103,9 +104,12 @@ class ActionModule(ActionBase):
                 problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
         wrong = misshapen(given, options)
         problems += [sentence for sentences in wrong.values() for sentence in sentences]
+        # A judgement with a reason comes before the plain one of the specification.
+        judged = database.faults({name: value for name, value in given.items() if name not in wrong})
+        problems += judged.values()
         checked = ArgumentSpecValidator(
             {name: {**option, "required": False} for name, option in options.items()}
-        ).validate({name: value for name, value in given.items() if name not in wrong})
+        ).validate({name: value for name, value in given.items() if name not in {**wrong, **judged}})
         problems += checked.error_messages
         result.update(changed=False)
         if problems:

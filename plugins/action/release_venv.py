@@ -9,6 +9,7 @@ into one tar (kept in the cache, one for each list, Python and platform), carrie
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import fcntl
 import hashlib
@@ -23,11 +24,12 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, size_of
 
 UV = "uv==0.13.9"
 """The installer that goes to the hosts with the wheels: the one place that names its version."""
@@ -37,6 +39,8 @@ MANIFEST = "MANIFEST.json"
 
 _CACHE_FORMAT = 1
 _OLDEST_GLIBC = 17
+# Metadata alone may come first, as NAME.whl.metadata.
+_FETCHED = re.compile(r"\s*(?:Downloading|Using cached|Processing) \S+\.whl(?:\s|$)")
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)")
 _OLD_TAGS = {"x86_64": ("manylinux2014", "manylinux2010", "manylinux1")}
 """Names that wheels for glibc 2.17 and older bore before the manylinux_2_X scheme (PEP 600 lists them)."""
@@ -238,8 +242,27 @@ def explain(output: str, source: Source, platform: Platform) -> str:
     return f"expected pip to fetch wheels from {source}, but it failed: " + " / ".join(said[-6:])[:1200]
 
 
-def fetch(pins: Sequence[Pin], platform: Platform, source: Source, folder: str) -> None:
-    """Put a wheel of every pin and of uv into the empty ``folder``. Raises AnsibleActionFail."""
+def quiet(_text: str) -> None:
+    """Take what could be told an operator, and tell nobody."""
+
+
+def fetched_quarters(lines: Iterable[str], total: int) -> Iterator[int]:
+    """Give how many of ``total`` wheels are fetched, at each quarter, from what ``pip download`` prints."""
+    count = told = 0
+    for line in lines:
+        count += bool(_FETCHED.match(line))
+        if count * 4 // total > told:
+            told = count * 4 // total
+            yield min(count, total)
+
+
+def fetch(
+    pins: Sequence[Pin], platform: Platform, source: Source, folder: str, tell: Callable[[str], None] = quiet
+) -> None:
+    """Put a wheel of every pin and of uv into the empty ``folder``. Raises AnsibleActionFail.
+
+    ``tell`` is given what takes long, and how far it is.
+    """
     if importlib.util.find_spec("pip") is None:
         raise AnsibleActionFail(
             f"expected pip in the Python that runs Ansible ({sys.executable}), found none: install "
@@ -253,10 +276,11 @@ def fetch(pins: Sequence[Pin], platform: Platform, source: Source, folder: str) 
     # a directory has to hold wheels only, so that nothing is built and no index is needed for setuptools
     built = [pin.requirement for pin in pins if pin.sdist and not source.directory]
     ready = [pin.requirement for pin in pins if pin.requirement not in built]
-    common = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]
+    common = ["--no-input", "--disable-pip-version-check", "--no-deps", "--progress-bar", "off"]
     if source.directory:
         common += ["--no-index", "--find-links", source.directory]
     tags = [item for tag in platform_tags(platform) for item in ("--platform", tag)]
+    tell(f"fetching {count_of(len(pins) + 1, 'wheel')} for {platform} from {source}")
     _pip(
         [
             "download",
@@ -276,8 +300,13 @@ def fetch(pins: Sequence[Pin], platform: Platform, source: Source, folder: str) 
         ],
         source,
         platform,
+        lambda lines: [
+            tell(f"fetched {count} of {count_of(len(ready) + 1, 'wheel')} to the control machine")
+            for count in fetched_quarters(lines, len(ready) + 1)
+        ],
     )
     if built:
+        tell(f"building {count_of(len(built), 'wheel')} that no index has: {', '.join(built)}")
         _pip(["wheel", *common, "--wheel-dir", folder, *built], source, platform)
     check_wheels(os.listdir(folder), [UV, *ready], built)
 
@@ -298,19 +327,32 @@ def check_wheels(names: Sequence[str], ready: Sequence[str], built: Sequence[str
             )
 
 
-def _pip(arguments: Sequence[str], source: Source, platform: Platform) -> None:
-    """Run the pip of this Python; raise AnsibleActionFail with one sentence when it fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", *arguments],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=pip_environment(source, os.environ),
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    if done.returncode:
-        raise AnsibleActionFail(explain(done.stderr + done.stdout, source, platform))
+def _pip(
+    arguments: Sequence[str],
+    source: Source,
+    platform: Platform,
+    follow: Callable[[Iterable[str]], Any] = collections.deque,
+) -> None:
+    """Run the pip of this Python, and have ``follow`` read its lines.
+
+    Raises AnsibleActionFail with one sentence when it fails: what went wrong, it prints to the standard error.
+    """
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as wrong,
+        subprocess.Popen(
+            [sys.executable, "-m", "pip", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=wrong,
+            text=True,
+            errors="replace",
+            env=pip_environment(source, os.environ),
+            stdin=subprocess.DEVNULL,
+        ) as pip,
+    ):
+        follow(pip.stdout or ())
+        if pip.wait():
+            wrong.seek(0)
+            raise AnsibleActionFail(explain(wrong.read(), source, platform))
 
 
 def pack(folder: str, target: str) -> dict[str, Any]:
@@ -354,6 +396,14 @@ def needed_bytes(archive_size: int, manifest: Mapping[str, Any]) -> int:
     return archive_size + 2 * int(manifest["unpacked"])
 
 
+def no_room(host: str, path: str, free: int, needed: int) -> str:
+    """Return the sentence for a host with too few ``free`` bytes for what is built at ``path``."""
+    return (
+        f"{host}: the file system of {path} should have {size_of(needed)} free while it is built, "
+        f"found {size_of(free)}: make room there."
+    )
+
+
 @contextlib.contextmanager
 def locked(path: str) -> Iterator[None]:
     """Hold the lock file ``path``, waiting for it; a process that dies lets go of it."""
@@ -362,10 +412,13 @@ def locked(path: str) -> Iterator[None]:
         yield
 
 
-def provide(pins: Sequence[Pin], platform: Platform, source: Source, cache: str) -> tuple[str, dict[str, Any], int]:
+def provide(
+    pins: Sequence[Pin], platform: Platform, source: Source, cache: str, tell: Callable[[str], None] = quiet
+) -> tuple[str, dict[str, Any], int]:
     """Return the tar of the wheels of ``pins`` in ``cache``, its manifest, and how many wheels were fetched for it.
 
-    Hosts that need the same tar at the same time wait for one download. Raises AnsibleActionFail.
+    Hosts that need the same tar at the same time wait for one download. ``tell`` is given what takes long.
+    Raises AnsibleActionFail.
     """
     content = "\n".join([f"format {_CACHE_FORMAT}", UV, *(pin.requirement for pin in pins)])
     key = f"{hashlib.sha256(content.encode()).hexdigest()[:12]}-{platform}"
@@ -382,7 +435,7 @@ def provide(pins: Sequence[Pin], platform: Platform, source: Source, cache: str)
             with tempfile.TemporaryDirectory(prefix=f".{key}.", dir=cache) as work:
                 folder, unfinished = os.path.join(work, "wheels"), os.path.join(work, "tar")
                 os.mkdir(folder)
-                fetch(pins, platform, source, folder)
+                fetch(pins, platform, source, folder, tell)
                 manifest = pack(folder, unfinished)
                 os.replace(unfinished, archive)
             return archive, manifest, manifest["wheels"]
@@ -420,13 +473,17 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(refused)
         downloaded, changed = 0, not found["complete"]
         if changed and not self._play_context.check_mode:
-            archive, manifest, downloaded = provide(pins, platform_of(found), self._source(args), args["cache"])
-            needed = needed_bytes(os.path.getsize(archive), manifest)
+
+            def tell(text: str) -> None:
+                self._display.display(f"  {host}: {text}")
+
+            archive, manifest, downloaded = provide(pins, platform_of(found), self._source(args), args["cache"], tell)
+            size = os.path.getsize(archive)
+            needed = needed_bytes(size, manifest)
             if found["free_bytes"] < needed:
-                raise AnsibleActionFail(
-                    f"{host}: expected {needed} bytes free for {found['path']}, found "
-                    f"{found['free_bytes']}: make room there or name another root"
-                )
+                raise AnsibleActionFail(no_room(host, found["path"], found["free_bytes"], needed))
+            wheels = count_of(manifest["wheels"], "wheel")
+            tell(f"carrying {wheels}, {size_of(size)}, to the host, and installing them in {found['path']}")
             found = self._build(archive, on_host, task_vars)
             if found.get("failed"):
                 return {**result, **found, "wheels_downloaded": downloaded}

@@ -57,15 +57,20 @@ def journal(units: Mapping[str, Any] | tuple[str, ...]) -> str:
 def faults(host: str, results: Mapping[str, Any]) -> Iterator[str]:
     """Give a sentence for each fault in the *results* that are registered for *host*."""
     jobs: dict[str, str] = {}
+    full: dict[str, None] = {}
     for variable, service, should, units in _SERVICES:
         result = results.get(variable) or {}
         if not result.get("healthy", True):
             yield f"{service} on {host} should {should}, found: {result.get('health', '')}. {journal(units)}"
-        # A host with two services has said the same of its jobs twice.
+        # A host with two services has said the same of its jobs and disks twice.
         jobs |= result.get("failed_jobs") or {}
+        full |= dict.fromkeys(result.get("full_directories") or ())
     images = results.get("__glance_images") or {}
     if images and not images.get("skipped") and ("reason" in images or "counts" not in images):
         yield f"glance-api on {host} should tell its images, found: {images.get('msg', '')}"
+    if full:
+        where = " and ".join(full)
+        yield f"{host} should have room for images, found none in {where}: delete images, or give it more space."
     if jobs:
         names, reasons = " and ".join(jobs), "; ".join(jobs.values())
         yield f"{names} on {host} should have ended well, found: {reasons}. {journal(jobs)}"

@@ -123,7 +123,7 @@ def find_service(parameters: Mapping[str, Any], work: str) -> Service:
     login = database_dump.parse_url(urls[0])
     with_stores = [options for options in found if options["DEFAULT"].get("enabled_backends")]
     return Service(
-        database_dump.ENGINES[login.engine](login, work, parameters["user"]),
+        database_dump.ENGINES[login.engine](login, work),
         file_stores(with_stores[0]) if with_stores else {},
         parameters["user"],
         installed_release(parameters["link"], parameters["release"]),

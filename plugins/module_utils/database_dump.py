@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pwd
 import re
 import shutil
-import sqlite3
 import subprocess
 import urllib.parse
 from collections.abc import Iterable, Iterator
@@ -24,12 +21,7 @@ Row = dict[str, Optional[str]]
 Tables = dict[str, list[Row]]
 
 # What is read of a dump: the revisions that alembic has noted, and where the data of which image lies.
-_QUERIES = {
-    "alembic_version": "SELECT * FROM alembic_version",
-    "images": "SELECT * FROM images",
-    "image_locations": "SELECT * FROM image_locations",
-}
-TABLES = tuple(_QUERIES)
+TABLES = ("alembic_version", "images", "image_locations")
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -39,7 +31,7 @@ class DumpError(Exception):
 
 @dataclass(frozen=True)
 class Login:
-    """What an SQLAlchemy URL says; *name* is the path of the file with SQLite. Holds a secret."""
+    """What an SQLAlchemy URL says. Holds a secret."""
 
     engine: str
     name: str
@@ -50,7 +42,7 @@ class Login:
     options: dict[str, str] = field(default_factory=dict)
 
 
-_ENGINES = {"sqlite": "sqlite", "mysql": "mariadb", "mariadb": "mariadb", "postgresql": "postgresql"}
+_ENGINES = {"mysql": "mariadb", "mariadb": "mariadb", "postgresql": "postgresql"}
 
 
 def parse_url(url: str) -> Login:
@@ -58,7 +50,7 @@ def parse_url(url: str) -> Login:
     scheme, separator, rest = url.partition("://")
     engine = _ENGINES.get(scheme.partition("+")[0])
     if not separator or not engine:
-        raise DumpError("the connection of [database] should be a URL of sqlite, mysql or postgresql, found another")
+        raise DumpError("the connection of [database] should be a URL of mysql or postgresql, found another")
     # A password may hold a slash or a question mark, what follows the first @ no other one that counts.
     login, at, place = rest.partition("@")
     login, place = (login, place) if at else ("", login)
@@ -68,7 +60,7 @@ def parse_url(url: str) -> Login:
     host, _bracket, port = address[1:].partition("]") if address.startswith("[") else address.partition(":")
     return Login(
         engine,
-        urllib.parse.unquote(name) if engine != "sqlite" else name,
+        urllib.parse.unquote(name),
         urllib.parse.unquote(user),
         urllib.parse.unquote(password),
         host,
@@ -156,8 +148,8 @@ class Engine:
     programs: ClassVar[tuple[str, ...]] = ()
     packages: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, login: Login, work: str, user: str) -> None:
-        self.login, self.work, self.user = login, work, user
+    def __init__(self, login: Login, work: str) -> None:
+        self.login, self.work = login, work
 
     def lacking(self) -> list[str]:
         """Return the Debian packages without which neither `dump` nor `restore` can be."""
@@ -200,64 +192,6 @@ class Engine:
             reason = reason.replace(self.login.password, MASK) if self.login.password else reason
             raise DumpError(f"{command[0]} should end well, found exit code {done.returncode}: {reason}")
         return done.stdout or ""
-
-
-class Sqlite(Engine):
-    """A file of the API's host."""
-
-    suffix = "sqlite"
-
-    def _open(self, path: str, mode: str) -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{urllib.parse.quote(path)}?{mode}", uri=True, timeout=60)
-
-    def dump(self, path: str) -> None:
-        """Copy page by page while others write, as SQLite does itself."""
-        try:
-            # What SQLite makes beside the file as root, it gives to the owner of the file (os_unix.c, unixOpen).
-            with contextlib.ExitStack() as stack:
-                source = stack.enter_context(contextlib.closing(self._open(self.login.name, "mode=rw")))
-                copy = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
-                source.backup(copy)
-                found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
-        except sqlite3.Error as error:
-            raise DumpError(f"{self.login.name} should be an SQLite database, found: {error}") from error
-        if found != "ok":
-            raise DumpError(f"{self.login.name} should be a sound SQLite database, found: {found}")
-
-    def read(self, path: str) -> Tables:
-        """Ask the copy."""
-        tables: Tables = {table: [] for table in TABLES}
-        try:
-            with contextlib.closing(self._open(path, "mode=ro&immutable=1")) as copy:
-                there = [row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-                for table in set(TABLES).intersection(there):
-                    found = copy.execute(_QUERIES[table])
-                    names = [column[0] for column in found.description]
-                    rows = ([None if value is None else str(value) for value in row] for row in found)
-                    tables[table] = [dict(zip(names, row)) for row in rows]
-        except sqlite3.Error as error:
-            raise DumpError(f"{path} should be an SQLite database, found: {error}") from error
-        return tables
-
-    def restore(self, path: str) -> None:
-        """Put a copy beside the file, then in its place."""
-        file = self.login.name
-        fresh = os.path.join(os.path.dirname(file), f".{os.path.basename(file)}.restored")
-        account = pwd.getpwnam(self.user)
-        owner, group, mode = account.pw_uid, account.pw_gid, 0o640
-        with contextlib.suppress(FileNotFoundError):
-            before = os.stat(file)
-            owner, group, mode = before.st_uid, before.st_gid, before.st_mode & 0o777
-        shutil.copyfile(path, fresh)
-        os.chown(fresh, owner, group)
-        os.chmod(fresh, mode)
-        with open(fresh, "rb") as copy:
-            os.fsync(copy.fileno())
-        # Of the file that goes: SQLite would play them into the one that comes.
-        for end in ("-journal", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(file + end)
-        os.replace(fresh, file)
 
 
 class Mariadb(Engine):
@@ -366,4 +300,4 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-ENGINES: dict[str, type[Engine]] = {"sqlite": Sqlite, "mariadb": Mariadb, "postgresql": Postgresql}
+ENGINES: dict[str, type[Engine]] = {"mariadb": Mariadb, "postgresql": Postgresql}

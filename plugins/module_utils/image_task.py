@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.glanceops.image_service.plugins.module_utils.client import Client
 
 PAGE = 1000
+FORBIDDEN = 403
 TASK_STATUSES = ("pending", "processing", "success", "failure")
 """Every status a task can have (glance/domain/__init__.py, Task); the last two are final."""
 
@@ -28,6 +29,16 @@ def summary(raw: Raw) -> Raw:
     """Returned facts of a task, from its JSON; input and result are {} in a listing, where Glance leaves them out."""
     facts = {name: raw.get(name) for name in FACTS}
     return {**facts, "input": raw.get("input") or {}, "result": raw.get("result") or {}}
+
+
+def advice(status: int) -> str:
+    """What to do after an answer with that HTTP status, as a further sentence, or ""."""
+    if status != FORBIDDEN:
+        return ""
+    return (
+        " Tasks are for administrators, and for nobody where the policy tasks_api_access is '!': set it with"
+        " glance_api_policy, or import with the module image_import."
+    )
 
 
 def complaint(task: Raw) -> str:

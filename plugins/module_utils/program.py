@@ -66,12 +66,14 @@ class PendingImages:
 
     def __init__(self, parameters: Mapping[str, Any], timeout: float = 600) -> None:
         self.program, self.user, self.timeout = parameters["program"], parameters["user"], timeout
+        # Where it was put for once, on a file system that may allow no programs.
+        self.interpreter = [parameters["python"]] if "python" in parameters else []
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a verb to an end of its own, good or bad; raises ProgramError when that can't be."""
         if not os.path.exists(self.program):
             raise ProgramError("the scrubber is not deployed to this host: run site.yml first")
-        done = run_as(self.user, [self.program, *arguments], self.timeout)
+        done = run_as(self.user, [*self.interpreter, self.program, *arguments], self.timeout)
         if done.returncode != 0 and not last_line(done.stderr):
             raise ProgramError(f"{self.words(arguments)} ended with exit code {done.returncode} and printed nothing")
         return done

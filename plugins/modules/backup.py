@@ -11,7 +11,7 @@ version_added: "0.3.0"
 author:
   - glanceops contributors (@glanceops)
 description:
-  - Dumps the database with its own program (C(mariadb-dump), C(pg_dump), SQLite's online backup), and takes the data of
+  - Dumps the database with its own program (C(mariadb-dump), C(pg_dump)), and takes the data of
     every image of that dump from the file stores, while the service works. Users notice nothing.
   - The dump and the files agree. The dump is read, and what it names is taken after it; when an image was deleted
     meanwhile, the database is dumped again. When an image has no whole data in its store then, the module fails.

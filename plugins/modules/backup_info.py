@@ -52,7 +52,7 @@ engine:
   description: Kind of the database that the service of this host has.
   returned: success
   type: str
-  choices: [sqlite, mariadb, postgresql]
+  choices: [mariadb, postgresql]
 lacking_packages:
   description: Debian packages without which the database can't be dumped.
   returned: success

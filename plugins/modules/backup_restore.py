@@ -18,7 +18,7 @@ description:
   - No service may use the database or the stores meanwhile. With O(state=verified) all is looked at while they work,
     and what was whole then is not read once more with O(state=restored), unless its file has changed.
   - The present database is backed up first, without images, as C(before-restore-) and the time.
-  - SQLite's file is replaced, PostgreSQL changed in one transaction. MariaDB knows none over tables. A run that was cut
+  - PostgreSQL is changed in one transaction. MariaDB knows none over tables. A run that was cut
     off is finished by another one.
   - Files that no image of the backup has are left alone, so nothing that came after it is lost with it.
   - The files of the service's configuration are held by a backup for people to look at, and are not restored.

@@ -38,10 +38,6 @@ options:
     description: User that the commands run as.
     type: str
     default: glance
-  sqlite_file:
-    description:
-      - Path of the database if it is an SQLite file. In check mode a missing one is a change, and is not made.
-    type: path
   head:
     description: Revision that the schema of the release ends with.
     type: str
@@ -318,7 +314,6 @@ def main() -> None:
             "manage": {"type": "path", "required": True},
             "config_file": {"type": "path", "required": True},
             "user": {"type": "str", "default": "glance"},
-            "sqlite_file": {"type": "path"},
             "head": {"type": "str", "default": ""},
             "newer": {"type": "list", "elements": "str", "default": []},
             "python": {"type": "path"},
@@ -329,11 +324,7 @@ def main() -> None:
         required_by={"metadefs": ["python"]},
         supports_check_mode=True,
     )
-    missing = [
-        path
-        for path in (module.params["manage"], module.params["config_file"], module.params["sqlite_file"])
-        if path and not os.path.exists(path)
-    ]
+    missing = [path for path in (module.params["manage"], module.params["config_file"]) if not os.path.exists(path)]
     if module.check_mode and missing:
         module.exit_json(changed=True, needed="everything")
     found: dict[str, list[str]] = {}

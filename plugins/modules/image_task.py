@@ -218,7 +218,7 @@ def main() -> None:
         elif not params["import_from"]:
             result["tasks"] = list_all(client, params)
     except GlanceError as error:
-        result |= {"failed": True, "reason": error.reason, "msg": str(error)}
+        result |= {"failed": True, "reason": error.reason, "msg": str(error) + image_task.advice(error.status)}
     finish(module, client, result)
 
 

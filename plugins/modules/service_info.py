@@ -34,6 +34,17 @@ options:
     elements: str
     default: []
     version_added: "0.3.0"
+  directories:
+    description: Directories of the service; of each file system that they are on, the free space is told.
+    type: list
+    elements: path
+    default: []
+    version_added: "0.3.0"
+  free_space_percent:
+    description: Free space of a file system, in percent, below which RV(space_warnings) has a sentence about it.
+    type: int
+    default: 10
+    version_added: "0.3.0"
 extends_documentation_fragment:
   - glanceops.image_service.attributes
 attributes:
@@ -84,12 +95,26 @@ failed_jobs:
   type: dict
   sample: {}
   version_added: "0.3.0"
+space_warnings:
+  description: A sentence for each file system with too little free space.
+  returned: success
+  type: list
+  elements: str
+  sample: ["/var/lib/glance/images should have 10 % of its space free, found 1.0 GiB of 100.0 GiB (1 %)"]
+  version_added: "0.3.0"
+full_directories:
+  description: Those of O(directories), one for each file system, where there is no room left.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+  version_added: "0.3.0"
 """
 
 import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils import service
+from ansible_collections.glanceops.image_service.plugins.module_utils import service, space
 
 
 def main() -> None:
@@ -100,6 +125,8 @@ def main() -> None:
             "health_url": {"type": "str", "required": True},
             "link": {"type": "path", "default": "/opt/glance/current"},
             "jobs": {"type": "list", "elements": "str", "default": []},
+            "directories": {"type": "list", "elements": "path", "default": []},
+            "free_space_percent": {"type": "int", "default": 10},
         },
         supports_check_mode=True,
     )
@@ -112,6 +139,7 @@ def main() -> None:
     found = state["LoadState"] != "not-found"
     seen = service.health(module.params["health_url"])
     release = service.release_of(module.params["link"]) or ("package" if found else "none")
+    spaces = space.look(module.params["directories"])
     module.exit_json(
         changed=False,
         address=urllib.parse.urljoin(module.params["health_url"], "/").rstrip("/"),
@@ -125,6 +153,8 @@ def main() -> None:
             # systemd remembers the failure of one that was removed.
             if states[job]["ActiveState"] == "failed" and states[job]["LoadState"] != "not-found"
         },
+        space_warnings=space.warnings(spaces, module.params["free_space_percent"]),
+        full_directories=[each.directory for each in spaces if each.full],
     )
 
 

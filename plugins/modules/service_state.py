@@ -52,6 +52,14 @@ options:
     elements: str
     default: []
     version_added: "0.2.0"
+  kept_units:
+    description:
+      - Those of O(units) that V(restarted) does not restart if they run, because what changed is not theirs, such as a
+        proxy that holds requests while the server behind it is restarted.
+    type: list
+    elements: str
+    default: []
+    version_added: "0.3.0"
   health_url:
     description:
       - URL that answers 200 when the service is well. The 503 of a Glance that was taken out of rotation by its
@@ -259,8 +267,13 @@ def restart(module: AnsibleModule, states: service.States, units: list[str], res
         service.systemctl("reset-failed", *known)
     service.systemctl("enable", *units)
     verb = {"reloaded": "reload-or-restart"}.get(module.params["state"], "restart")
+    kept = [unit for unit in module.params["kept_units"] if states[unit]["ActiveState"] == "active"]
     try:
-        service.systemctl(verb, *units, timeout=module.params["stop_timeout"] + module.params["health_timeout"])
+        service.systemctl(
+            verb,
+            *(unit for unit in units if unit not in kept),
+            timeout=module.params["stop_timeout"] + module.params["health_timeout"],
+        )
     finally:
         if module.params["drain_file"]:
             with contextlib.suppress(FileNotFoundError):
@@ -341,6 +354,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["started", "restarted", "reloaded", "stopped"], "default": "started"},
             "units": {"type": "list", "elements": "str", "default": []},
             "resting_units": {"type": "list", "elements": "str", "default": []},
+            "kept_units": {"type": "list", "elements": "str", "default": []},
             "health_url": {"type": "str"},
             "health_unit": {"type": "str"},
             "drain_file": {"type": "path"},

@@ -10,10 +10,9 @@ import pytest
 
 BACKUPS = "/var/backups/glance"
 DATA = "/var/lib/glance"
-ENGINES = ("sqlite1", "mariadb1", "postgresql1")
-# What is new on a host when a restore is at work: on SQLite's just before, on the others while tables come back.
+ENGINES = ("mariadb1", "postgresql1")
+# What is new on a host when a restore is at work, while tables come back.
 AT_WORK = {
-    "sqlite1": f"{BACKUPS}/before-restore-*",
     "mariadb1": f"{BACKUPS}/before-restore-*Z",
     "postgresql1": f"{BACKUPS}/.work-*/restore.sql",
 }
@@ -47,11 +46,11 @@ def test_what_users_do_meanwhile_is_no_matter(every, users, playbook):
     assert answers == {name: ([], 0) for name in ENGINES}
     for traffic in seen.values():
         assert min(sum(began < moment < ended for moment in traffic.good) for began, ended in spans) > 3
-    assert [len(said(run)) for run in runs] == [3, 3, 3]
+    assert [len(said(run)) for run in runs] == [2, 2, 2]
     held = {it.name: [it.checked(name) for name in ("first", "second", "third")] for it in every}
     for it in every:
         assert all(set(kept[it.name]) <= set(images) for images in held[it.name])
-    # Images of these users are in backups; of SQLite's only user, one may be active at none of three moments.
+    # Images of these users are in backups.
     assert any(set(images) > set(kept[it.name]) for it in every for images in held[it.name])
     units = [it.units() for it in every]
 
@@ -86,7 +85,7 @@ def test_a_damaged_backup_changes_nothing(every, playbook):
     for it in every:
         assert f"found none for {images[it.name]} (the first has another sha512 hash)" in done.failed[it.name]
     assert [(it.main_pid(), it.sql("SELECT id, status FROM images")) for it in every] == before
-    assert [it.backups() for it in every] == [["one"]] * 3
+    assert [it.backups() for it in every] == [["one"]] * 2
     for it in every:
         it.host.check_output(f"printf x >>{BACKUPS}/one/database.*")
     done = restore(playbook, "one", glance_restore_images=False)
@@ -101,10 +100,10 @@ def test_a_killed_backup_is_none(every, playbook):
         it.kill_when(f"{BACKUPS}/*.partial/images/fast/*")
     done = playbook("backup.yml", {"glance_backup_name": "killed", "glance_backup_links": False})
     assert done.rc != 0
-    assert [it.backups() for it in every] == [["killed.partial"]] * 3
+    assert [it.backups() for it in every] == [["killed.partial"]] * 2
     assert "there is none" in restore(playbook, "killed").failures
     back_up(playbook, "killed", glance_backup_links=False)
-    assert [it.backups() for it in every] == [["killed"]] * 3
+    assert [it.backups() for it in every] == [["killed"]] * 2
     assert [set(it.checked("killed")) for it in every] == [set(images[it.name]) for it in every]
 
 
@@ -126,9 +125,7 @@ def test_a_killed_restore_is_finished_by_another_one(every, playbook):
         assert sorted(it.active()) == sorted(images[it.name])
         assert [it.downloads(image, "sha256") for image in images[it.name]] == [it.known[i] for i in images[it.name]]
         # Nothing is lost: what came later is in the backup of before, and its file is there.
-        assert len([name for name in it.backups() if name.startswith("before-restore-")]) == {"sqlite1": 1}.get(
-            it.name, 2
-        )
+        assert len([name for name in it.backups() if name.startswith("before-restore-")]) == 2
         assert it.host.file(f"{DATA}/fast/{later[it.name]}").exists
 
 
@@ -183,6 +180,6 @@ def test_names_and_secrets(every, playbook):
     assert "glance_backup_name should be of" in playbook("backup.yml", {"glance_backup_name": "../x"}).failures
     assert playbook("backup.yml", {"glance_backup_name": "new"}, "--check").rc == 0
     assert playbook("restore.yml", {"glance_backup": "one"}, "--check").rc == 0
-    assert [it.backups() for it in every] == [["one"]] * 3
+    assert [it.backups() for it in every] == [["one"]] * 2
     done = restore(playbook, "one", glance_restore_images=False)
     assert done.rc == 0, done.output

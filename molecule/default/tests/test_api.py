@@ -22,6 +22,13 @@ JPEG_TAIL = (
 )
 
 
+@pytest.fixture
+def image_status(module, host_name, lab):
+    """Run the module of that name as the administrator, whose password is on no command line."""
+    password = f"{{{{ lookup('ansible.builtin.file', '{lab}/users_password') }}}}"
+    return lambda options: module(host_name, "image_status", {"username": "admin", "password": password, **options})
+
+
 def jpeg() -> bytes:
     """Return a JPEG of about 256 KiB, most of it comments."""
     comment = b"\xff\xfe\xff\xff" + b"x" * 0xFFFD
@@ -81,25 +88,25 @@ def test_upload_in_flight_survives_a_restart(api, upload_over_restart):
     assert api.download(image) == sent
 
 
-def test_image_status_tells_images_by_name_and_by_id(api, module, host_name):
+def test_image_status_tells_images_by_name_and_by_id(api, image_status):
     image = api.create(name="glanceops-by-name")
     assert api.upload(image, [b"data"]).status == 204
-    found = module(host_name, "image_status", {"names": ["glanceops-by-name"], "ids": [image, "no-such-id"]})
+    found = image_status({"names": ["glanceops-by-name"], "ids": [image, "no-such-id"]})
     told = {(each["id"], each["name"], each["status"], each["size"]) for each in found["images"]}
     assert told == {(image, "glanceops-by-name", "active", 4), ("no-such-id", None, "absent", None)}
     assert found["counts"] == {"active": 1, "absent": 1}
     assert found["changed"] is False
 
 
-def test_image_status_asks_for_many_ids_in_one_request(api, module, host_name):
+def test_image_status_asks_for_many_ids_in_one_request(api, image_status):
     images = [api.create(name=f"glanceops-many-{number}") for number in range(30)]
-    found = module(host_name, "image_status", {"ids": images})
+    found = image_status({"ids": images})
     assert [each["id"] for each in found["images"]] == images
     assert found["counts"] == {"queued": 30}
     assert found["requests"] == 1
 
 
-def test_image_status_waits_for_an_upload_to_end(api, module, host_name, wait_until):
+def test_image_status_waits_for_an_upload_to_end(api, image_status, wait_until):
     image, go_on, results = api.create(), threading.Event(), []
 
     def held():
@@ -109,7 +116,7 @@ def test_image_status_waits_for_an_upload_to_end(api, module, host_name, wait_un
 
     def wait_for_active():
         options = {"ids": [image], "wait_for": ["active"], "timeout": 60, "interval": 0.2}
-        results.append(module(host_name, "image_status", options))
+        results.append(image_status(options))
 
     upload = threading.Thread(target=api.upload, args=(image, held()))
     waiting = threading.Thread(target=wait_for_active)
@@ -119,7 +126,7 @@ def test_image_status_waits_for_an_upload_to_end(api, module, host_name, wait_un
         waiting.start()
         # Its first look is over by the end of three single looks, one after the other, even on a busy machine.
         for _look in range(3):
-            assert module(host_name, "image_status", {"ids": [image]})["counts"] == {"saving": 1}
+            assert image_status({"ids": [image]})["counts"] == {"saving": 1}
         assert not results
     finally:
         go_on.set()
@@ -131,14 +138,14 @@ def test_image_status_waits_for_an_upload_to_end(api, module, host_name, wait_un
     assert found["requests"] > 1
 
 
-def test_image_status_fails_at_once_for_a_deleted_image_and_finds_it_absent(api, module, host_name):
+def test_image_status_fails_at_once_for_a_deleted_image_and_finds_it_absent(api, image_status):
     image = api.create()
     assert api.request("DELETE", f"/v2/images/{image}").status == 204
-    found = module(host_name, "image_status", {"ids": [image], "wait_for": ["active"], "timeout": 60})
+    found = image_status({"ids": [image], "wait_for": ["active"], "timeout": 60})
     assert found["failed"] is True
     assert found["reason"] == "impossible"
     assert found["elapsed"] < 10
     assert image in found["msg"]
-    found = module(host_name, "image_status", {"ids": [image], "wait_for": ["absent"], "timeout": 60})
+    found = image_status({"ids": [image], "wait_for": ["absent"], "timeout": 60})
     assert found["failed"] is False, found
     assert found["counts"] == {"absent": 1}

@@ -24,8 +24,12 @@ REFUSALS = {
         {"glance_api_config": {"database": {"connection": "mysql+pymysql://glance:hidden@127.0.0.1:9/glance"}}},
         "the database at 127.0.0.1 should let glance in, found: ",
     ),
+    "SQLite": (
+        {"glance_database_engine": "sqlite"},
+        "glance_database_engine should be mariadb or postgresql, found sqlite",
+    ),
     "network without authentication": (
-        {"glance_api_bind_address": "0.0.0.0"},
+        {"glance_auth": "none", "glance_api_bind_address": "0.0.0.0"},
         "glance_api_allow_unauthenticated_network",
     ),
 }
@@ -184,6 +188,29 @@ def test_secrets_reach_the_host_and_show_nowhere(site, host):
     assert shown_in(host.check_output("journalctl --quiet --output=cat")) == []
 
 
+def test_database_without_the_images_of_the_present_one_is_refused(site, service, host, api):
+    image, before = api.create(name="glanceops-recorded"), service.main_pid
+    total = len(api.request("GET", "/v2/images?limit=100").json["images"])
+    try:
+        run = site({"glance_database_name": "other"})
+        assert run.rc != 0
+        assert (
+            f"the {total} images that the service has now, found that the new one lacks {total} of them" in run.failures
+        )
+        assert "glance_database_allow_change" in run.failures
+        assert service.main_pid == before
+        assert api.show(image)["name"] == "glanceops-recorded"
+        # A copy that holds them all is as good as the present one.
+        host.check_output("mariadb-dump glance | mariadb other")
+        run = site({"glance_database_name": "other"})
+        assert run.rc == 0, run.output
+        assert api.show(image)["name"] == "glanceops-recorded"
+        back = site()
+        assert back.rc == 0, back.output
+    finally:
+        host.check_output("mariadb-admin --force drop other")
+
+
 def test_check_mode_tells_a_change_and_makes_none(site, service):
     before = service.state()
     run = site(None, "--check", "--diff")
@@ -206,7 +233,8 @@ def test_network_without_authentication_can_be_allowed(site, host):
 
     with pytest.raises(ConnectionRefusedError):
         status()
-    run = site({"glance_api_bind_address": address, "glance_api_allow_unauthenticated_network": True})
+    allowed = {"glance_api_bind_address": address, "glance_api_allow_unauthenticated_network": True}
+    run = site({"glance_auth": "none", **allowed})
     assert run.rc == 0, run.output
     assert status() == 200
     assert site().rc == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import re
 
 testinfra_hosts = ["ansible://glance_api"]
@@ -82,15 +83,17 @@ def test_stopped_service_is_told_by_status_and_started_by_the_next_run(playbook,
     assert api.request("GET", "/v2/images").status == 200
 
 
-def test_host_that_leaves_the_group_scrubs_no_more(playbook, host, host_name, api, lab, tmp_path):
+def test_host_that_leaves_the_group_scrubs_no_more(playbook, host, host_name, api, lab, project, tmp_path):
     inventory = tmp_path / "hosts.yml"
-    inventory.write_text(f"glance_api: {{hosts: {{{host_name}: }}}}")
+    only = {"hosts": {host_name: None}}
+    inventory.write_text(json.dumps({"glance_api": only, "glance_database": only}))
+    password = (project / "inventories/single/.credentials/database").read_text().split()[0]
     elsewhere = ("-i", str(inventory), "-i", str(lab / "inventory.yml"))
     timer = "systemctl --quiet is-active glance-scrubber.timer"
     assert host.run(timer).rc == 0
     try:
-        run = playbook("site.yml", None, *elsewhere)
-        again = playbook("site.yml", None, *elsewhere)
+        run = playbook("site.yml", {"glance_database_password": password}, *elsewhere)
+        again = playbook("site.yml", {"glance_database_password": password}, *elsewhere)
         assert (run.rc, again.rc, again.changed) == (0, 0, 0), run.output + again.output
         assert host.run(timer).rc != 0
         assert host.check_output("find /etc -name '*glance-scrubber*'") == ""
@@ -102,7 +105,7 @@ def test_host_that_leaves_the_group_scrubs_no_more(playbook, host, host_name, ap
     assert host.run(timer).rc == 0
 
 
-def test_reboot_brings_the_api_back_with_its_images(api, host, service, wait_until):
+def test_reboot_brings_the_api_back_with_its_images(api, anonymous, host, service, wait_until):
     data = b"from before the reboot"
     image = api.create()
     assert api.upload(image, [data]).status == 204
@@ -116,6 +119,7 @@ def test_reboot_brings_the_api_back_with_its_images(api, host, service, wait_unt
         host.run("systemctl reboot")
     wait_until(lambda: boot() != before, 120)
     wait_until(lambda: service.show("ActiveState") == "active", 60)
-    api.open()
+    anonymous.open()
+    api.port = anonymous.port
     assert wait_until(lambda: api.show(image), 60)["status"] == "active"
     assert api.download(image) == hashlib.sha256(data).hexdigest()

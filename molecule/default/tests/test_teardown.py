@@ -30,7 +30,10 @@ def test_teardown_keeps_images_for_the_next_deployment(playbook, api, host):
     assert host.run("systemctl --quiet is-active glance-scrubber.timer").rc != 0
     assert host.run("pgrep -u glance").rc == 1
     assert host.file(f"/var/lib/glance/images/{image}").size == len(data)
-    assert host.file("/var/lib/glance/database/glance.sqlite").size
+    assert (
+        host.check_output("mariadb glance --skip-column-names --execute 'SELECT id FROM images'").split().count(image)
+        == 1
+    )
     run = playbook("teardown.yml")
     assert run.rc == 0, run.output
     assert run.changed == 0, run.output
@@ -49,6 +52,7 @@ def test_teardown_removes_data_and_user_if_told_so(playbook, api, host):
     assert not [path for path in [*GONE, "/var/lib/glance"] if host.file(path).exists]
     assert not host.user("glance").exists
     assert not host.group("glance").exists
+    assert "glance" not in host.check_output("mariadb --execute 'SHOW DATABASES; SELECT user FROM mysql.user'").split()
     api.made.clear()
 
     run = playbook("site.yml")

@@ -79,7 +79,7 @@ def test_password_and_tokens_show_nowhere(site, playbook, host, password, as_use
 
 def test_scrubber_is_told_nothing_of_keystone(host, password):
     config = host.file("/etc/glance/glance-scrubber.conf").content_string
-    assert "connection = sqlite" in config
+    assert "connection = mysql" in config
     assert "keystone" not in config
     assert password not in config
 

@@ -16,10 +16,8 @@ RELEASES = yaml.safe_load(TABLE.read_text())["__glance_releases"]
 KIB, MIB = 1 << 10, 1 << 20
 # As if the image had been deleted long ago.
 MAKE_DUE = """
-import sqlite3, sys
-with sqlite3.connect("/var/lib/glance/database/glance.sqlite", timeout=30) as connection:
-    long_ago = "UPDATE images SET deleted_at = '2001-01-01 00:00:00' WHERE id = ? AND status = 'pending_delete'"
-    assert connection.execute(long_ago, sys.argv[1:]).rowcount == 1
+UPDATE images SET deleted_at = '2001-01-01 00:00:00' WHERE id = '{image}' AND status = 'pending_delete';
+SELECT ROW_COUNT()
 """
 
 
@@ -116,7 +114,7 @@ def test_deleted_image_is_restored_until_it_is_scrubbed(api, host, host_name, pl
 
     assert api.request("DELETE", f"/v2/images/{image}").status == 204
     assert host.file(f"/var/lib/glance/images/{image}").size == MIB
-    host.check_output("runuser -u glance -- python3 -c %s %s", MAKE_DUE, image)
+    assert host.check_output("mariadb --skip-column-names glance --execute %s", MAKE_DUE.format(image=image)) == "1"
     run = playbook("scrub.yml", None, "--limit", host_name)
     assert run.rc == 0, run.output
     assert not host.file(f"/var/lib/glance/images/{image}").exists

@@ -1,4 +1,4 @@
-"""What the tests of the scrubber share: three deployments, each with its records and stores, worked on all at once."""
+"""What the tests of the scrubber share: two deployments, each with its records and stores, worked on all at once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ with sqlalchemy.create_engine(config["database"]["connection"]).begin() as conne
 print(json.dumps(answers, default=str))
 """
 EARLIER = {
-    "sqlite1": "strftime('%Y-%m-%d %H:%M:%f000', deleted_at, '-' || :seconds || ' seconds')",
     "mariadb1": "deleted_at - INTERVAL :seconds SECOND",
     "postgresql1": "deleted_at - make_interval(secs => :seconds)",
 }

@@ -66,7 +66,7 @@ class Server:
 @pytest.fixture
 def servers(every):
     hosts = {it.name: it for it in every.deployments}
-    return {name: Server(hosts[name], hosts["sqlite1"].host) for name in ADMINISTRATOR}
+    return {name: Server(it, other.host) for (name, it), other in zip(hosts.items(), reversed(hosts.values()))}
 
 
 @pytest.fixture
@@ -107,7 +107,6 @@ def test_new_password_and_network_are_in_force_everywhere_after_one_run(every, s
     run = site_of_all({"glance_database_password": PASSWORD, "glance_database_clients": CLIENTS.strip()})
     assert run.rc == 0, run.output
     assert PASSWORD not in run.output
-    assert run.recap["sqlite1"]["changed"] == 0, run.output
     assert every.look(images).common == {(200, "active", "fast")}
     for server in servers.values():
         assert server.ask(password=PASSWORD) == "[[1]]"

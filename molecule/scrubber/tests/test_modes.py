@@ -30,7 +30,7 @@ ExecStart=
 ExecStart=/opt/glance/current/bin/glance-scrubber --config-file=/etc/glance/glance-scrubber.conf \\
   --config-file=/run/glanceops/wakeup.conf
 """
-OTHER_MODES = {"sqlite1": "daemon", "mariadb1": "daemon", "postgresql1": "timer"}
+OTHER_MODES = {"mariadb1": "daemon", "postgresql1": "timer"}
 
 
 def units(it):

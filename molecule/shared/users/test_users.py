@@ -11,13 +11,13 @@ def ids(api):
     return {image["id"] for image in api.request("GET", "/v2/images").json["images"]}
 
 
-def test_nobody_gets_nothing(api):
-    assert api.request("GET", "/v2/images").status == 401
-    assert api.request("POST", "/v2/images", {"disk_format": "raw", "container_format": "bare"}).status == 401
-    assert api.with_token("gAAAAAB-made-up").request("GET", "/v2/images").status == 401
-    assert api.with_password("admin", "made-up").request("GET", "/v2/images").status == 401
+def test_nobody_gets_nothing(anonymous):
+    assert anonymous.request("GET", "/v2/images").status == 401
+    assert anonymous.request("POST", "/v2/images", {"disk_format": "raw", "container_format": "bare"}).status == 401
+    assert anonymous.with_token("gAAAAAB-made-up").request("GET", "/v2/images").status == 401
+    assert anonymous.with_password("admin", "made-up").request("GET", "/v2/images").status == 401
     # What tells that the server is well asks nobody.
-    assert api.request("GET", "/healthcheck").status == 200
+    assert anonymous.request("GET", "/healthcheck").status == 200
 
 
 def test_image_of_one_project_does_not_exist_for_another(as_user):

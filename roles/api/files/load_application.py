@@ -46,6 +46,15 @@ def leave_the_database_alone() -> None:
     centralized_db.Driver.configure = base.Driver.configure
 
 
+def check_guards() -> None:
+    """Raise LookupError if the paste file is one that leaves our guards out; Glance would start and have its faults."""
+    if "glance_guards" not in sys.modules:
+        raise LookupError(
+            f"the pipeline of {cfg.CONF.paste_deploy.config_file} should begin with the filter guards, "
+            "'paste.filter_factory = glance_guards:filter_factory'"
+        )
+
+
 def check_registry() -> None:
     """Raise ConnectionError when there is no registry; Glance starts all the same and answers every call with 500."""
     if getattr(cfg.CONF, "data_api", None) != "glance.db.registry.api":
@@ -66,8 +75,6 @@ def check_database() -> None:
     options = cfg.CONF.database
     parameters = f"{'&' if '?' in options.connection else '?'}{options.connection_parameters}"
     url = sqlalchemy.engine.url.make_url(options.connection + (parameters if options.connection_parameters else ""))
-    if url.drivername.startswith("sqlite"):
-        return
     patience = {"connect_timeout": 10} if url.drivername in ("mysql+pymysql", "postgresql+psycopg2") else {}
     try:
         sqlalchemy.create_engine(url, connect_args=patience).connect().close()
@@ -92,6 +99,7 @@ try:
     read(cfg.CONF)
     check_default_store()
     check_policy()
+    check_guards()
     check_registry()
     check_database()
 except SystemExit:

@@ -77,7 +77,7 @@ def engine_of(path: str) -> Any:
     config.register_opts(database_options.database_opts, "database")
     config([f"--config-file={path}"], project="glance", default_config_dirs=[])
     manager = enginefacade.transaction_context()
-    manager.configure(sqlite_fk=True, **config.database)
+    manager.configure(**config.database)
     return manager.writer.get_engine()
 
 

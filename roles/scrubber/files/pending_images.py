@@ -1,31 +1,40 @@
-"""Look after images that wait to be scrubbed: deleted in Glance with delayed delete, their data still in the stores.
+"""Look after images that wait to be scrubbed, and after data that Glance has lost from sight.
 
 Runs on a host with Glance's own libraries, as the service user, with the scrubber's configuration. The verbs:
 
-scrub    Run glance-scrubber once and fail, with their ids, if images that were due before are still there after it.
-check    Fail, with their ids, if images wait for longer than they should.
+scrub    Mend, run glance-scrubber once, and fail, with their ids, if images that were due before are still there.
+check    Mend, and fail, with their ids, if images wait for longer than they should.
+mend     Put right what the database and the stores disagree in, where nothing can be lost; prints one line of JSON.
+audit    Print what they disagree in as one line of JSON; changes nothing.
 probe    Look whether the configuration, the database and all stores can be used.
 show     Print how many images wait, as one line of JSON.
 postpone Keep the scrubber from an image for the next hour, and print what is known of it as one line of JSON.
 restore  Make a postponed image active again, with its data, properties, tags and members; prints one line of JSON.
 
 Ends with 0, with 75 if images are left behind, and with 1 and a last line on stderr otherwise. Times are in UTC.
+What is wrong is judged by image_audit.py, which lies beside this file: plugins/module_utils/image_audit.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import configparser
+import contextlib
+import dataclasses
 import datetime
 import functools
+import hashlib
 import json
 import logging
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import image_audit
 import sqlalchemy as sa
 from oslo_config import cfg
 from oslo_db import options as database_options
@@ -43,12 +52,25 @@ def table(title: str, **types: Any) -> sa.TableClause:
     return sa.table(title, *(sa.column(column, kind) for column, kind in {**common, **types}.items()))
 
 
-IMAGES = table("images", name=sa.String, status=sa.String, size=sa.BigInteger, checksum=sa.String)
+IMAGES = table(
+    "images",
+    name=sa.String,
+    status=sa.String,
+    size=sa.BigInteger,
+    virtual_size=sa.BigInteger,
+    checksum=sa.String,
+    os_hash_algo=sa.String,
+    os_hash_value=sa.String,
+)
 LOCATIONS = table("image_locations", image_id=sa.String, status=sa.String, value=sa.Text, meta_data=sa.Text)
-PROPERTIES = table("image_properties", image_id=sa.String, name=sa.String)
+PROPERTIES = table("image_properties", image_id=sa.String, name=sa.String, value=sa.Text)
 TAGS = table("image_tags", image_id=sa.String, value=sa.String)
 MEMBERS = table("image_members", image_id=sa.String, member=sa.String)
+JOBS = table("tasks", status=sa.String)
+JOB_INFO = sa.table("task_info", *map(sa.column, ("task_id", "input", "message")))
 CONFIG_FILE = "/etc/glance/glance-scrubber.conf"
+# Only the API's configuration says where data waits for its import.
+API_CONFIG_FILE = "/etc/glance/glance-api.conf"
 PENDING = "pending_delete"
 # From sysexits.h, EX_TEMPFAIL: the program works, and what it could not do is tried again.
 LEFT_BEHIND = 75
@@ -80,7 +102,13 @@ def text_of(moment: Moment | None) -> str | None:
 
 def read_config(path: str) -> None:
     """Read what is needed here of the configuration file *path*."""
-    CONF.register_opts([cfg.IntOpt("scrub_time", default=0, min=0)])
+    CONF.register_opts(
+        [
+            cfg.IntOpt("scrub_time", default=0, min=0),
+            cfg.DictOpt("enabled_backends", default={}),
+            cfg.StrOpt("metadata_encryption_key", secret=True),
+        ]
+    )
     CONF.register_opts(database_options.database_opts, "database")
     CONF([f"--config-file={path}"], project="glance", default_config_dirs=[])
 
@@ -89,7 +117,7 @@ def read_config(path: str) -> None:
 def engine() -> sa.Engine:
     """Return the engine of Glance's database, made as Glance does; glance/db/sqlalchemy/api.py, get_engine."""
     manager = enginefacade.transaction_context()
-    manager.configure(sqlite_fk=True, **CONF.database)
+    manager.configure(**CONF.database)
     return manager.writer.get_engine()
 
 
@@ -152,10 +180,11 @@ def report(left: list[Any]) -> int:
 
 def scrub(options: argparse.Namespace) -> int:
     """Run glance-scrubber once, whose own exit code is 0 when deletions fail, and look at what it left."""
+    failed = take_up(options)
     condition = due()
     before = rows(condition)
     if not before:
-        return 0
+        return failed
     program = os.path.join(os.path.dirname(sys.executable), "glance-scrubber")
     # Again for what is left: SQLite may be locked by the API at that moment, which is no reason to wake anybody.
     for _attempt in range(ATTEMPTS):
@@ -166,11 +195,12 @@ def scrub(options: argparse.Namespace) -> int:
         before = judge(before, condition)
         if not before:
             break
-    return report(before)
+    return report(before) or failed
 
 
 def check(options: argparse.Namespace) -> int:
     """Look for images that should have been scrubbed *late* seconds ago, until none goes for *wait* seconds."""
+    failed = take_up(options)
     condition, deadline = due(options.late), time.monotonic() + options.wait
     left = judge(rows(condition), condition)
     while left and time.monotonic() < deadline:
@@ -179,7 +209,7 @@ def check(options: argparse.Namespace) -> int:
         if len(still) < len(left):
             deadline = time.monotonic() + options.wait
         left = still
-    return report(left)
+    return report(left) or failed
 
 
 def read_values(options: Mapping[str, Any]) -> None:
@@ -216,6 +246,7 @@ def show(_options: argparse.Namespace) -> int:
 # ------------------------------------------------------------------------------------------------- one image, once more
 
 
+@functools.cache
 def create_stores(config_file: str) -> Any:
     """Make the stores known, as glance/cmd/scrubber.py does; returns all of Glance's configuration."""
     import glance_store
@@ -236,17 +267,23 @@ def store_of(location: Any) -> str | None:
     return json.loads(location.meta_data or "{}").get("store")
 
 
+def uri_of(location: Any) -> str:
+    """Return where the data of *location* is, which may be encrypted in the database."""
+    if not CONF.metadata_encryption_key:
+        return location.value
+    from glance.common import crypt
+
+    return crypt.urlsafe_decrypt(CONF.metadata_encryption_key, location.value)
+
+
 def size_in(location: Any) -> int | None:
     """Return how many bytes a location holds, None for none; raises RefusalError when its store can't tell."""
     import glance_store
     from glance import context
-    from glance.common import config, crypt
 
-    uri, store, key = location.value, store_of(location), config.CONF.metadata_encryption_key
-    if key:
-        uri = crypt.urlsafe_decrypt(key, uri)
+    store = store_of(location)
     try:
-        return glance_store.get_size_from_uri_and_backend(uri, store, context=context.get_admin_context())
+        return glance_store.get_size_from_uri_and_backend(uri_of(location), store, context=context.get_admin_context())
     except glance_store.exceptions.NotFound:
         return None
     except Exception as error:
@@ -292,6 +329,8 @@ def find_data(image: Any) -> tuple[list[Any], list[Any]]:
 def postpone(options: argparse.Namespace) -> int:
     """Move the deletion of an image so far that no run of the scrubber which starts within an hour looks at it."""
     create_stores(options.config_file)
+    # Glance says of some that all is removed, though nothing is.
+    take_up(options, {options.image_id}, ("unqueued", "ghost"))
     image = read_image(options.image_id)
     find_data(image)
     later = max(image.deleted_at, now() - datetime.timedelta(seconds=CONF.scrub_time) + POSTPONED)
@@ -368,6 +407,544 @@ def restore(options: argparse.Namespace) -> int:
     return 0
 
 
+# ------------------------------------------------------------------------------------ what the database and stores hold
+
+# What glance_store gives the exact size of without reading it, from servers of the operator.
+SIZED = ("swift", "s3", "rbd")
+# A deletion of these is refused by the store, since the data is somebody else's.
+FOREIGN = ("http", "https", "cinder", "vsphere")
+LOCKS = ("os_glance_import_task", "os_glance_importing_to_stores")
+NOTES = (*LOCKS, "os_glance_stage_host", "os_glance_hash_op_host")
+# Swept locations that a run looks at, and ids in one statement.
+SWEPT_AT_ONCE, IDS_AT_ONCE = 1000, 500
+# What the database and the stores disagree in while a request is at work is over after so many seconds.
+PATIENCE = 20
+READ_BYTES = 1 << 20
+
+
+def seconds_of(moment: Moment | None) -> float | None:
+    """Return a time of the database in seconds since the epoch."""
+    return moment and moment.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def scheme_of(uri: str) -> str:
+    """Return the kind of store that has such URIs, such as s3 for s3+https://."""
+    return uri.partition("://")[0].partition("+")[0]
+
+
+def folders(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """Return the folders of file stores, and those of data that waits for its import, as (store, path)."""
+    found = []
+    for store, driver in CONF.enabled_backends.items():
+        if driver == "file":
+            one, many = cfg.StrOpt("filesystem_store_datadir"), cfg.MultiStrOpt("filesystem_store_datadirs", default=[])
+            CONF.register_opts([one, many], store)
+            several = [path.rpartition(":")[0] or path for path in CONF[store].filesystem_store_datadirs]
+            default = CONF[store].filesystem_store_datadir or "/var/lib/glance/images"
+            found += [(store, path) for path in several or [default]]
+    api = configparser.RawConfigParser(strict=False, delimiters="=", interpolation=None)
+    with contextlib.suppress(OSError, configparser.Error):
+        api.read(options.api_config_file)
+    for store in (image_audit.STAGING, image_audit.TASKS):
+        if path := api.get(store, "filesystem_store_datadir", fallback=""):
+            found.append((store, path))
+    return found
+
+
+def open_files() -> tuple[set[tuple[int, int]], bool, float | None]:
+    """Return (the inodes that processes of the service have open, whether all could be seen, the oldest's start)."""
+    inodes, complete, starts = set(), True, []
+    with open("/proc/uptime", encoding="ascii") as file:
+        booted = time.time() - float(file.read().split()[0])
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        folder = f"/proc/{pid}"
+        try:
+            if int(pid) == os.getpid() or os.stat(folder).st_uid != os.geteuid():
+                continue
+            with open(f"{folder}/stat", encoding="utf-8", errors="replace") as file:
+                # proc(5): the name, in parentheses, may hold anything; field 22 is the start in ticks after the boot.
+                ticks = int(file.read().rpartition(")")[2].split()[19])
+            starts.append(booted + ticks / os.sysconf("SC_CLK_TCK"))
+            for name in os.listdir(f"{folder}/fd"):
+                with contextlib.suppress(FileNotFoundError):
+                    status = os.stat(f"{folder}/fd/{name}")
+                    inodes.add((status.st_dev, status.st_ino))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        except OSError:
+            complete = False
+    return inodes, complete, min(starts, default=time.time())
+
+
+def find_files(options: argparse.Namespace, opened: set[tuple[int, int]]) -> list[image_audit.File]:
+    """Return the files that are named as Glance names files; raises OSError when a folder can't be read."""
+    found, seen = [], set()
+    for store, folder in folders(options):
+        # Two stores may have one folder.
+        if (real := os.path.realpath(folder)) in seen:
+            continue
+        seen.add(real)
+        try:
+            entries = list(os.scandir(folder))
+        except FileNotFoundError:
+            continue
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                owner = image_audit.id_in(entry.name, store)
+                if owner and entry.is_file(follow_symlinks=False):
+                    status = entry.stat(follow_symlinks=False)
+                    inode = (status.st_dev, status.st_ino)
+                    found.append(
+                        image_audit.File(
+                            store, entry.path, owner, inode, status.st_mtime, status.st_size, inode in opened
+                        )
+                    )
+    return found
+
+
+def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Give *ids* in lists that one statement can take."""
+    rest = list(ids)
+    while rest:
+        yield rest[:IDS_AT_ONCE]
+        rest = rest[IDS_AT_ONCE:]
+
+
+class Records:
+    """What the database says, in one snapshot of it. *only* are the ids of images to look at, None for all."""
+
+    def __init__(self, files: list[image_audit.File], only: set[str] | None = None) -> None:
+        self.only, self.images, self.rows = only, {}, {}
+        with engine().connect() as connection:
+            if connection.dialect.name in ("mysql", "postgresql"):
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                self.read(connection, files)
+
+    def read(self, connection: sa.Connection, files: list[image_audit.File]) -> None:
+        """Read all that a judgement needs."""
+        columns, images = LOCATIONS.c, IMAGES.c
+        alive = sa.or_(images.deleted.is_(False), images.status == PENDING)
+        self.keep(connection, alive if self.only is None else sa.false())
+        undone = sa.or_(columns.deleted.is_(False), columns.status != "deleted")
+        of_same = sa.and_(images.id == columns.image_id, images.deleted_at == columns.deleted_at)
+        with_image = sa.exists().where(sa.and_(of_same, images.status == "deleted", images.deleted.is_(True)))
+        unseen = columns.updated_at == columns.deleted_at
+        marked = sa.and_(columns.status == "deleted", columns.deleted.is_(True), unseen)
+        swept = LOCATIONS.select().where(sa.and_(marked, with_image))
+        if self.only is None:
+            found = list(connection.execute(LOCATIONS.select().where(undone)))
+        else:
+            named = columns.image_id.in_(self.only)
+            found = list(connection.execute(LOCATIONS.select().where(sa.and_(undone, named))))
+            swept = swept.where(named)
+        swept = list(connection.execute(swept.order_by(columns.id.desc()).limit(SWEPT_AT_ONCE)))
+        if self.only is not None and (values := [row.value for row in [*found, *swept]]):
+            # Of other images, which may have the same data.
+            found += connection.execute(LOCATIONS.select().where(sa.and_(undone, columns.value.in_(values))))
+        self.swept = {row.id for row in swept}
+        self.rows = {row.id: row for row in [*found, *swept]}
+        wanted = {row.image_id for row in self.rows.values()} | {file.id for file in files} | (self.only or set())
+        for ids in chunks(sorted(wanted - set(self.images))):
+            self.keep(connection, images.id.in_(ids))
+        locks = sa.and_(PROPERTIES.c.name.in_(LOCKS), PROPERTIES.c.deleted.is_(False))
+        self.locked = {row.image_id for row in connection.execute(PROPERTIES.select().where(locks)) if row.value}
+        # The column tasks.image_id is younger than Ussuri.
+        inputs = {row.task_id: row.input for row in connection.execute(JOB_INFO.select())}
+        self.tasks = []
+        known = set()
+        for row in connection.execute(JOBS.select()):
+            known.add(row.id)
+            if not row.deleted:
+                updated, owner = seconds_of(row.updated_at) or 0.0, image_in(inputs.get(row.id))
+                self.tasks.append(image_audit.Task(row.id, row.status, updated, owner))
+        self.known_tasks = frozenset(known)
+
+    def keep(self, connection: sa.Connection, condition: sa.ColumnElement[bool]) -> None:
+        """Keep the images that meet *condition*."""
+        for row in connection.execute(IMAGES.select().where(condition)):
+            self.images[row.id] = row
+
+
+def image_in(text: str | None) -> str:
+    """Return the id of the image that the input of a task names."""
+    try:
+        return str(json.loads(text or "{}").get("image_id", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+class Look:
+    """One look at the files, and after that at the records: what came in between has a record and no file here.
+
+    *whole* looks for the data of every image, too. Changes nothing.
+    """
+
+    def __init__(self, options: argparse.Namespace, *, whole: bool = False, only: set[str] | None = None) -> None:
+        self.options, self.only = options, only
+        opened, complete, since = open_files()
+        files = [file for file in find_files(options, opened) if only is None or file.id in only]
+        self.records = Records(files, only)
+        self.uris = {number: uri_of(row) for number, row in self.records.rows.items()}
+        self.rules = image_audit.Rules(
+            now=time.time(),
+            scrub_time=CONF.scrub_time,
+            late=getattr(options, "late", 0),
+            stuck_after=options.stuck_after,
+            only_host=options.only_host,
+            since=since,
+            sees_open_files=complete,
+            files_only=set(CONF.enabled_backends.values()) <= {"file", "http"},
+        )
+        self.images = {row.id: self.image(row) for row in self.records.images.values()}
+        self.readers: dict[str, set[str]] = {}
+        for number, row in self.records.rows.items():
+            if not row.deleted:
+                self.readers.setdefault(self.uris[number], set()).add(row.image_id)
+        suspects = self.suspects(files)
+        locations = [self.location(row, row.id in suspects) for row in self.records.rows.values()]
+        self.survey = image_audit.Survey(
+            self.rules,
+            self.images,
+            locations,
+            files,
+            self.records.tasks,
+            self.data(locations, whole),
+            self.records.known_tasks,
+        )
+
+    def image(self, row: Any) -> image_audit.Image:
+        """Return what is judged of an image's record. A lock is as old as its task is."""
+        updated = seconds_of(row.updated_at) or 0.0
+        tasks = [task.updated_at for task in self.records.tasks if task.image_id == row.id] if self.locked(row) else []
+        importing = self.locked(row) and max(updated, *tasks, 0.0) > self.rules.now - self.options.stuck_after
+        return image_audit.Image(
+            row.id, row.status, bool(row.deleted), row.size, updated, seconds_of(row.deleted_at), importing
+        )
+
+    def locked(self, row: Any) -> bool:
+        """Whether an import has said that the image is its own."""
+        return row.id in self.records.locked
+
+    def suspects(self, files: list[image_audit.File]) -> set[int]:
+        """Return the locations of images that have a file which none of them names by its path."""
+        named = {uri.partition("://")[2] for uri in self.uris.values()}
+        owners = {file.id for file in files if file.path not in named}
+        return {number for number, row in self.records.rows.items() if row.image_id in owners}
+
+    def location(self, row: Any, suspect: bool) -> image_audit.Location:
+        """Return what is judged of a location's record."""
+        uri, inode = self.uris[row.id], None
+        path = uri.partition("://")[2] if scheme_of(uri) in ("file", "filesystem") else ""
+        if path and suspect:
+            with contextlib.suppress(OSError):
+                status = os.stat(path)
+                inode = (status.st_dev, status.st_ino)
+        return image_audit.Location(
+            row.id,
+            row.image_id,
+            row.status,
+            bool(row.deleted),
+            store_of(row) or scheme_of(uri),
+            path,
+            inode,
+            seconds_of(row.deleted_at),
+            row.id in self.records.swept,
+            not self.readers.get(uri, set()) <= {row.image_id},
+        )
+
+    def data(self, locations: list[image_audit.Location], whole: bool) -> dict[int, image_audit.Data]:
+        """Look for data: where it decides what is to be done, and with *whole* for that of every image in use."""
+        readable = {each.image_id for each in locations if each.live}
+        wanted = []
+        for each in locations:
+            image = self.images.get(each.image_id)
+            in_use = image is not None and not image.deleted and image.status in image_audit.IN_USE
+            if (each.swept and not each.undone) or (in_use and (whole if each.live else each.image_id not in readable)):
+                wanted.append(each)
+        with ThreadPoolExecutor(4) as pool:
+            if any(not each.path for each in wanted):
+                create_stores(self.options.config_file)
+            return {each.id: data for each, data in zip(wanted, pool.map(self.look_at, wanted)) if data}
+
+    def look_at(self, location: image_audit.Location) -> image_audit.Data | None:
+        """Return what is seen of a location's data, None if the store is none to ask."""
+        row = self.records.rows[location.id]
+        try:
+            if location.path:
+                return image_audit.Data(os.stat(location.path).st_size)
+            if scheme_of(self.uris[location.id]) not in SIZED:
+                return None
+            size = size_in(row)
+        except FileNotFoundError:
+            return image_audit.Data(None)
+        except (OSError, RefusalError) as error:
+            return image_audit.Data(-1, str(error))
+        expected = self.images[location.image_id].size
+        return image_audit.Data(-1 if size == UNKNOWN_SIZE and expected else size)
+
+
+# --------------------------------------------------------------------------------------------------------------- audit
+
+
+def digest_in(uri: str, store: str, algorithm: str, config_file: str) -> str:
+    """Return the hash of the data at *uri* in hexadecimal digits."""
+    digest = hashlib.new(algorithm)
+    if scheme_of(uri) in ("file", "filesystem"):
+        with open(uri.partition("://")[2], "rb") as file:
+            while block := file.read(READ_BYTES):
+                digest.update(block)
+        return digest.hexdigest()
+    import glance_store
+    from glance import context
+
+    create_stores(config_file)
+    blocks, _size = glance_store.get(uri, store, context=context.get_admin_context())
+    for block in blocks:
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def wrong_hashes(look: Look) -> Iterator[image_audit.Finding]:
+    """Read all data of images in use, and give those whose hash is another than the record's."""
+    for location in look.survey.locations:
+        image, row = look.images[location.image_id], look.records.images[location.image_id]
+        data = look.survey.data.get(location.id)
+        if data is None or not location.live or data.size != image.size or not (row.os_hash_value or row.checksum):
+            continue
+        by = (row.os_hash_algo, row.os_hash_value) if row.os_hash_value else ("md5", row.checksum)
+        try:
+            if digest_in(look.uris[location.id], location.store, by[0], look.options.config_file) == by[1]:
+                continue
+            detail = f"has another {by[0]} hash"
+        except Exception as error:
+            detail = f"can't be read: {error}".replace("\n", " ")
+        # It may have been deleted meanwhile.
+        again = Look(look.options, only={image.id})
+        if any(each.id == location.id and each.live for each in again.survey.locations):
+            yield image_audit.Finding("wrong hash", image.id, location.store, detail, image_audit.DECIDE)
+
+
+def not_looked_at(look: Look) -> list[str]:
+    """Return what an audit says nothing about, a sentence each, without a full stop."""
+    notes = []
+    for store, driver in sorted(CONF.enabled_backends.items()):
+        if driver == "file":
+            continue
+        number = sum(each.live and each.store == store for each in look.survey.locations)
+        seen = driver in SIZED
+        what = "data without a record" if seen else f"data of {number} locations"
+        notes.append(f"{what} in the store {store} ({driver}) was not looked at")
+    if not look.rules.only_host:
+        notes.append("the staging folders of other hosts were not looked at")
+    return notes
+
+
+def audit(options: argparse.Namespace) -> int:
+    """Compare the stores with the database while users go on working: what later looks do not find is no finding."""
+    first = Look(options, whole=True)
+    found, deadline = image_audit.judge(first.survey), time.monotonic() + PATIENCE
+    while found and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        known = {finding.key for finding in found}
+        again = Look(options, whole=True, only={finding.image for finding in found})
+        found = [finding for finding in image_audit.judge(again.survey) if finding.key in known]
+    if options.checksums:
+        found += wrong_hashes(first)
+    counts = {
+        "images": sum(not image.deleted for image in first.images.values()),
+        "locations": sum(location.live for location in first.survey.locations),
+        "files": len(first.survey.files),
+        "hashed": len(first.survey.data) if options.checksums else 0,
+    }
+    shown = [dataclasses.asdict(finding) for finding in found]
+    print(json.dumps({"findings": shown, "counts": counts, "notes": not_looked_at(first)}))
+    return 0
+
+
+# ---------------------------------------------------------------------------------------------------------------- mend
+
+
+class Mender:
+    """Puts findings right, each in a transaction that holds the record of its image.
+
+    What users do to the image waits for that, so no data is removed that an upload has just begun to write. Nothing is
+    removed of an id that the database never knew: a wrong database knows none.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self.files = {file.path: file for file in look.survey.files}
+
+    def mend(self, finding: image_audit.Finding) -> str:
+        """Put a finding right; returns what was done, "" if it is no longer as it was found."""
+        with engine().begin() as connection:
+            wanted = IMAGES.select().where(IMAGES.c.id == finding.image).with_for_update()
+            image, known = connection.execute(wanted).first(), self.look.records.images.get(finding.image)
+            if finding.store == image_audit.TASKS:
+                return self.remove_task_file(finding)
+            seen = ("status", "deleted", "updated_at")
+            if image is None or known is None or any(getattr(image, name) != getattr(known, name) for name in seen):
+                return ""
+            return getattr(self, f"mend_{finding.mend}")(connection, image, finding)
+
+    def set_image(self, connection: sa.Connection, image: Any, **values: Any) -> None:
+        """Change the record of an image."""
+        connection.execute(sa.update(IMAGES).where(IMAGES.c.id == image.id).values(updated_at=now(), **values))
+
+    def set_locations(self, connection: sa.Connection, ids: Iterable[int], **values: Any) -> None:
+        """Change records of locations."""
+        for number in ids:
+            connection.execute(sa.update(LOCATIONS).where(LOCATIONS.c.id == number).values(updated_at=now(), **values))
+
+    def remove_data(self, connection: sa.Connection, finding: image_audit.Finding) -> None:
+        """Remove the data of locations, unless another record names the same, and say so in their records."""
+        for number in finding.locations:
+            row, uri = self.look.records.rows[number], self.look.uris[number]
+            undone = sa.or_(LOCATIONS.c.deleted.is_(False), LOCATIONS.c.status != "deleted")
+            other = sa.or_(LOCATIONS.c.deleted.is_(False), LOCATIONS.c.image_id != row.image_id)
+            same = sa.and_(undone, other, LOCATIONS.c.value == row.value, ~LOCATIONS.c.id.in_(finding.locations))
+            read_by_others = self.look.readers.get(uri, set()) - {row.image_id}
+            shared = read_by_others or connection.execute(LOCATIONS.select().where(same)).first()
+            if not shared and scheme_of(uri) not in FOREIGN:
+                delete_data(uri, store_of(row), self.look.options.config_file)
+        self.set_locations(connection, finding.locations, status="deleted", deleted=True, deleted_at=now())
+
+    def remove_files(self, finding: image_audit.Finding) -> int:
+        """Remove files that are still those which were judged; returns how many."""
+        removed = 0
+        for path in finding.files:
+            file = self.files[path]
+            with contextlib.suppress(FileNotFoundError):
+                status = os.lstat(path)
+                if ((status.st_dev, status.st_ino), status.st_mtime) == (file.inode, file.mtime):
+                    os.unlink(path)
+                    removed += 1
+        return removed
+
+    def remove_task_file(self, finding: image_audit.Finding) -> str:
+        """Remove what a task has left behind."""
+        return f"removed {finding.files[0]}, left behind by a task" if self.remove_files(finding) else ""
+
+    def make_queued(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> None:
+        """Have an image wait for its data: a size or a hash in its record would refuse any other data."""
+        self.remove_data(connection, finding)
+        self.remove_files(finding)
+        nothing = dict.fromkeys(("size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value"))
+        self.set_image(connection, image, status="queued", **nothing)
+
+    def mend_queued(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
+        """Remove the data of a refused upload, so that the image can be uploaded or deleted."""
+        self.make_queued(connection, image, finding)
+        return f"image {image.id}: removed the data of a refused upload or import; it can be uploaded again or deleted"
+
+    def mend_stuck(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
+        """Give up an upload or import that nobody works on: it has no file open in this moment either."""
+        opened, complete, _since = open_files()
+        if not complete or any(self.files[path].inode in opened for path in finding.files):
+            return ""
+        return self.mend_failed(connection, image, finding)
+
+    def mend_failed(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
+        """Give up an upload or import that is over."""
+        self.make_queued(connection, image, finding)
+        notes = sa.and_(PROPERTIES.c.image_id == image.id, PROPERTIES.c.name.in_(NOTES))
+        connection.execute(sa.delete(PROPERTIES).where(notes))
+        for task in self.look.survey.tasks:
+            if task.image_id == image.id and task.under_way:
+                connection.execute(
+                    sa.update(JOBS).where(JOBS.c.id == task.id).values(status="failure", updated_at=now())
+                )
+                message = "Nobody works on it any more: the process that did has ended."
+                connection.execute(sa.update(JOB_INFO).where(JOB_INFO.c.task_id == task.id).values(message=message))
+        return f"image {image.id}: was {image.status} and nobody worked on it; it can be uploaded again or deleted"
+
+    def mend_ghost(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
+        """Finish a deletion that was cut off."""
+        pending = {"status": PENDING, "deleted": True, "deleted_at": now()}
+        self.set_locations(connection, finding.locations, **pending)
+        status = PENDING if finding.locations else "deleted"
+        self.set_image(connection, image, status=status, deleted=True, deleted_at=now())
+        for each in (PROPERTIES, TAGS, MEMBERS):
+            own = sa.and_(each.c.image_id == image.id, each.c.deleted.is_(False))
+            connection.execute(sa.update(each).where(own).values(deleted=True, deleted_at=now()))
+        return f"image {image.id}: finished its deletion, which was cut off"
+
+    def mend_unqueued(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
+        """Have the scrubber take up an image that was deleted without its data, when it is due."""
+        for number in finding.locations:
+            removed = self.look.records.rows[number].deleted_at or image.deleted_at
+            self.set_locations(connection, [number], status=PENDING, deleted=True, deleted_at=removed)
+        self.set_image(connection, image, status=PENDING)
+        return f"image {image.id}: was deleted without its data, which waits for the scrubber now"
+
+    def mend_revive(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
+        """Give an image that was not deleted its data back."""
+        self.set_locations(connection, finding.locations, status="active", deleted=False, deleted_at=None)
+        return f"image {image.id}: has its data again, which a deletion that failed had taken from it"
+
+    def mend_removed(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
+        """Remove the copy that a user took from an image."""
+        self.remove_data(connection, finding)
+        return f"image {image.id}: removed the copy in the store {finding.store}, which a user took from it"
+
+    def mend_file(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
+        """Remove a file that no record names."""
+        undone = sa.or_(LOCATIONS.c.deleted.is_(False), LOCATIONS.c.status != "deleted")
+        now_named = connection.execute(LOCATIONS.select().where(sa.and_(undone, LOCATIONS.c.image_id == image.id)))
+        if {row.id for row in now_named} - set(self.look.records.rows):
+            return ""
+        return f"removed {finding.files[0]}, which no record named" if self.remove_files(finding) else ""
+
+
+def delete_data(uri: str, store: str | None, config_file: str) -> None:
+    """Remove data as Glance does; that it is gone already is no fault."""
+    import glance_store
+    from glance import context
+
+    create_stores(config_file)
+    with contextlib.suppress(glance_store.exceptions.NotFound, glance_store.exceptions.StoreDeleteNotSupported):
+        glance_store.delete(uri, store, context=context.get_admin_context())
+
+
+def mend_all(
+    options: argparse.Namespace, only: set[str] | None = None, kinds: Iterable[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Put right all that can be, of the images *only* and by the ways *kinds*; returns (what was done, what failed)."""
+    look = Look(options, only=only)
+    mender, done, failed = Mender(look), [], []
+    for finding in image_audit.judge(look.survey):
+        if finding.mend and (not kinds or finding.mend in kinds):
+            try:
+                done += filter(None, [mender.mend(finding)])
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}".replace("\n", " ")
+                failed.append(f"image {finding.image}: {finding.detail}, can't be mended: {reason}")
+    if gone := image_audit.without_data(look.survey):
+        with engine().begin() as connection:
+            mender.set_locations(connection, gone)
+    for line in [*done, *failed]:
+        say(line)
+    return done, failed
+
+
+def take_up(options: argparse.Namespace, only: set[str] | None = None, kinds: Iterable[str] = ()) -> int:
+    """Mend before the scrubber's own work, which goes on if that fails; returns the exit code."""
+    try:
+        _done, failed = mend_all(options, only, kinds)
+    except Exception as error:
+        say(f"stores and database can't be compared: {type(error).__name__}: {error}".replace("\n", " "))
+        return 1
+    return LEFT_BEHIND if failed else 0
+
+
+def mend(options: argparse.Namespace) -> int:
+    """Put right all that can be."""
+    done, failed = mend_all(options)
+    print(json.dumps({"mended": done, "failed": failed}))
+    return 0
+
+
 # ------------------------------------------------------------------------------------------------------------ the verbs
 
 
@@ -376,11 +953,18 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Look after the images that wait to be scrubbed.")
     parser.add_argument("--config-file", default=CONFIG_FILE, help="the scrubber's configuration")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in (scrub, check, probe, show, postpone, restore):
+    for verb in (scrub, check, mend, audit, probe, show, postpone, restore):
         added = verbs.add_parser(verb.__name__, help=(verb.__doc__ or "").splitlines()[0])
         added.set_defaults(run=verb)
-        if verb is check:
+        if verb in (scrub, check, mend, audit, postpone):
+            added.add_argument("--api-config-file", default=API_CONFIG_FILE, help="the API's configuration")
+            added.add_argument("--only-host", action="store_true", help="no other host has the API")
+            added.add_argument("--stuck-after", type=float, default=86400, help="seconds without a sign of life")
+        if verb is audit:
+            added.add_argument("--checksums", action="store_true", help="read all data, and compare its hash")
+        if verb in (check, audit):
             added.add_argument("--late", type=int, default=0, help="seconds that an image may wait beyond scrub_time")
+        if verb is check:
             added.add_argument("--wait", type=int, default=0, help="seconds to go on while none of them goes")
         if verb in (postpone, restore):
             added.add_argument("image_id")

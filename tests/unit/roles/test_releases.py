@@ -40,6 +40,8 @@ def test_the_table_says_all_that_the_roles_ask(release):
         "python_below": str,
         "debian_packages": str,
         "registry": bool,
+        "healthcheck_filter": bool,
+        "denied_policies": list,
         "packages": list,
         "platforms": list,
         "config": dict,

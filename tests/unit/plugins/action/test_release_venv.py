@@ -230,6 +230,30 @@ def test_every_pin_needs_its_wheel(names, said):
         action.check_wheels(names, ["alpha==1"], ["beta-x==1"])
 
 
+@pytest.mark.parametrize(
+    ("fetched", "total", "quarters"),
+    [(["a", "b", "c", "d"], 4, [1, 2, 3, 4]), (["a"], 1, [1]), (["a"] * 100, 100, [25, 50, 75, 100]), ([], 3, [])],
+)
+def test_quarters_of_a_download_are_told(fetched, total, quarters):
+    lines = ["Looking in indexes: x\n", "Looking in links: /opt/wheels\n"]
+    for number, name in enumerate(fetched):
+        lines += [f"Collecting {name}==1\n", f"  Downloading {name}-1-py3-none-any.whl.metadata (1 kB)\n"]
+        kind = (
+            "  Downloading {}-1-py3-none-any.whl (1.4 MB)",
+            "  Using cached {}-1.whl (2 kB)",
+            "Processing /w/{}-1.whl",
+        )
+        lines.append(kind[number % 3].format(name) + "\n")
+    lines += [f"Saved ./dl/{name}-1-py3-none-any.whl\n" for name in fetched]
+    assert list(action.fetched_quarters(lines, total)) == quarters
+
+
+def test_room_that_lacks_is_told_in_units():
+    sentence = action.no_room("api1", "/opt/glance/2026.2-abc", 300 << 20, 450_000_000)
+    assert "api1: the file system of /opt/glance/2026.2-abc should have 429.2 MiB free" in sentence
+    assert "found 300.0 MiB: make room there." in sentence
+
+
 def test_wheels_from_a_directory_are_cached(wheelhouse, tmp_path):
     source, cache = action.Source(directory=str(wheelhouse)), tmp_path / "cache"
     wanted = pins("alpha==1.0", "beta==2.0", sdist=["alpha==1.0"])
@@ -325,8 +349,10 @@ def test_a_playbook_looks_builds_and_then_has_nothing_to_do(play, tmp_path):
     assert looked["wheels_downloaded"] == 0
     assert not (tmp_path / "root").exists()
     assert not (tmp_path / "cache").exists()
-    built, _dummy = play()
+    built, output = play()
     assert (built["changed"], built["path"], built["wheels_downloaded"]) == (True, looked["path"], 3)
+    for said in ("localhost: fetching 3 wheels", "localhost: carrying 3 wheels"):
+        assert said in output
     assert (
         subprocess.check_output([f"{built['path']}/bin/python", "-c", "import alpha; print(alpha.ANSWER)"]) == b"42\n"
     )

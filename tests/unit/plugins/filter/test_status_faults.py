@@ -52,6 +52,13 @@ def test_a_host_that_is_well_has_no_fault(results):
         ),
         (
             {
+                "__glance_registry": {**WELL, "full_directories": ["/srv"]},
+                "__glance_service": {**WELL, "full_directories": ["/srv", "/var"]},
+            },
+            "h should have room for images, found none in /srv and /var: delete images, or give it more space.",
+        ),
+        (
+            {
                 "__glance_registry": {**WELL, "failed_jobs": {"p": "exit-code"}},
                 "__glance_service": {**WELL, "failed_jobs": {"p": "exit-code", "c": "signal"}},
             },

@@ -1,23 +1,15 @@
-import contextlib
-import os
-import pwd
-import sqlite3
-import threading
-
 import pytest
 from ansible_collections.glanceops.image_service.plugins.module_utils.database_dump import (
     DumpError,
     Login,
     Mariadb,
     Postgresql,
-    Sqlite,
     parse_url,
     read_copies,
     read_inserts,
 )
 
 URLS = {
-    "sqlite:////var/lib/glance/database/glance.sqlite": Login("sqlite", "/var/lib/glance/database/glance.sqlite"),
     "mysql+pymysql://glance:a%2Fb%40c@127.0.0.1/glance?charset=utf8mb3&ssl_ca=/etc/glance/ca.pem": Login(
         "mariadb",
         "glance",
@@ -109,79 +101,6 @@ def test_copies_are_read():
     ]
 
 
-@pytest.fixture
-def user():
-    return pwd.getpwuid(os.getuid()).pw_name
-
-
-@pytest.fixture
-def database(tmp_path):
-    path = tmp_path / "glance.sqlite"
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("CREATE TABLE images (id TEXT, size INTEGER, deleted BOOLEAN)")
-        connection.execute("INSERT INTO images VALUES ('a', 3, 0), ('b', NULL, 1)")
-    path.chmod(0o640)
-    return path
-
-
-@pytest.fixture
-def sqlite(tmp_path, database, user):
-    (tmp_path / "work").mkdir()
-    return Sqlite(Login("sqlite", str(database)), str(tmp_path / "work"), user)
-
-
-def test_sqlite_is_read_from_its_dump(tmp_path, sqlite):
-    sqlite.dump(str(tmp_path / "dump"))
-    assert sqlite.read(str(tmp_path / "dump")) == {
-        "alembic_version": [],
-        "images": [{"id": "a", "size": "3", "deleted": "0"}, {"id": "b", "size": None, "deleted": "1"}],
-        "image_locations": [],
-    }
-
-
-def test_sqlite_is_dumped_while_it_is_written_to(tmp_path, database, sqlite):
-    over = threading.Event()
-
-    def write():
-        with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection:
-            while not over.is_set():
-                with connection:
-                    connection.execute("INSERT INTO images VALUES ('one', 1, 0)")
-                    connection.execute("INSERT INTO images VALUES ('two', 1, 0)")
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        for number in range(5):
-            sqlite.dump(str(tmp_path / f"dump{number}"))
-    finally:
-        over.set()
-        writer.join()
-    for number in range(5):
-        ids = [row["id"] for row in sqlite.read(str(tmp_path / f"dump{number}"))["images"]]
-        assert ids.count("one") == ids.count("two")
-
-
-def test_sqlite_is_put_back_with_owner_and_mode_and_without_a_journal_of_before(tmp_path, database, sqlite):
-    sqlite.dump(str(tmp_path / "dump"))
-    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        connection.execute("DELETE FROM images")
-    (tmp_path / "glance.sqlite-journal").write_bytes(b"of before")
-    sqlite.restore(str(tmp_path / "dump"))
-    assert database.stat().st_mode & 0o777 == 0o640
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["dump", "glance.sqlite", "work"]
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("SELECT count(*) FROM images").fetchone() == (2,)
-
-
-@pytest.mark.parametrize("content", [None, b"no database at all, whatever it is called" * 100])
-def test_what_is_no_sqlite_database_is_told(tmp_path, database, sqlite, content):
-    database.unlink() if content is None else database.write_bytes(content)
-    with pytest.raises(DumpError, match="should be an SQLite database, found: "):
-        sqlite.dump(str(tmp_path / "dump"))
-    assert database.exists() == (content is not None)
-
-
 SAYS = {Mariadb: "password = 'hid\\'d\"e\\\\n'\n", Postgresql: "*:*:*:*:hid'd\"e\\\\n\n"}
 
 
@@ -199,7 +118,7 @@ def test_a_file_for_root_has_the_password_and_no_command_line(tmp_path, monkeypa
 
     monkeypatch.setattr(f"{engine.__module__}.run_program", run)
     with pytest.raises(DumpError) as failed:
-        engine(login, str(tmp_path), "glance").dump(str(tmp_path / "dump"))
+        engine(login, str(tmp_path)).dump(str(tmp_path / "dump"))
     assert len(seen) == 1
     assert "hid" not in str(seen)
     assert str(failed.value).endswith("found exit code 1: denied to ********")

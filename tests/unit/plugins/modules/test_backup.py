@@ -1,4 +1,4 @@
-"""A deployment with an SQLite database and two file stores is backed up, damaged and restored."""
+"""A deployment with a database and two file stores is backed up, damaged and restored."""
 
 import contextlib
 import fcntl
@@ -13,6 +13,7 @@ import uuid
 
 import pytest
 from ansible_collections.glanceops.image_service.plugins.module_utils import backup, database_dump
+from file_engine import FileEngine
 
 SCHEMA = """
 CREATE TABLE alembic_version (version_num TEXT);
@@ -27,14 +28,14 @@ class Deployment:
     """What site.yml would have made below *root*."""
 
     def __init__(self, root):
-        self.root, self.database, self.directory = root, root / "glance.sqlite", root / "backups"
+        self.root, self.database, self.directory = root, root / "glance.db", root / "backups"
         (root / "etc").mkdir()
         (root / "2026.2-1a2b").mkdir()
         (root / "current").symlink_to("2026.2-1a2b")
         for store in ("fast", "slow"):
             (root / store).mkdir()
         (root / "etc/glance-api.conf").write_text(
-            f"[DEFAULT]\nenabled_backends = fast:file,slow:file,s3:s3\n[database]\nconnection = sqlite:///{self.database}\n"
+            f"[DEFAULT]\nenabled_backends = fast:file,slow:file,s3:s3\n[database]\nconnection = file:///{self.database}\n"
             f"[fast]\nfilesystem_store_datadir = {root}/fast\n[slow]\nfilesystem_store_datadir = {root}/slow\n"
         )
         with contextlib.closing(sqlite3.connect(self.database)) as connection:
@@ -95,7 +96,9 @@ class Deployment:
 
 
 @pytest.fixture
-def it(tmp_path):
+def it(tmp_path, monkeypatch):
+    monkeypatch.setitem(database_dump.ENGINES, "file", FileEngine)
+    monkeypatch.setitem(database_dump._ENGINES, "file", "file")
     return Deployment(tmp_path)
 
 
@@ -118,14 +121,14 @@ def restore(run_module, it):
 @pytest.fixture
 def after_dump(monkeypatch):
     """Do something after each dump of the database, once for each that is given."""
-    steps, dump = [], database_dump.Sqlite.dump
+    steps, dump = [], FileEngine.dump
 
     def dump_and_more(self, path):
         dump(self, path)
         if steps:
             steps.pop(0)()
 
-    monkeypatch.setattr(database_dump.Sqlite, "dump", dump_and_more)
+    monkeypatch.setattr(FileEngine, "dump", dump_and_more)
     monkeypatch.setattr(backup, "_PATIENCE", 0.1)
     monkeypatch.setattr(backup, "_PAUSE", 0.01)
     return steps
@@ -145,7 +148,7 @@ def test_a_backup_holds_what_its_manifest_says(it, back_up):
     assert it.held("one").keys() == {f"fast/{image}", f"fast/{both}", f"slow/{both}"}
     assert {key: path.read_bytes() for key, path in it.held("one").items()}.items() <= it.files().items()
     manifest = it.manifest("one")
-    assert manifest["dump"]["sha256"] == hashlib.sha256((it.directory / "one/database.sqlite").read_bytes()).hexdigest()
+    assert manifest["dump"]["sha256"] == hashlib.sha256((it.directory / "one/database.file").read_bytes()).hexdigest()
     assert (manifest["release"], manifest["revisions"], manifest["count"]) == ("2026.2", ["head"], 2)
     assert {each["id"]: each["elsewhere"] for each in manifest["images"]} == {image: [], both: [], other: ["s3"]}
     with tarfile.open(it.directory / "one/config/etc.tar") as tar:
@@ -255,7 +258,7 @@ def test_backups_agree_while_images_come_and_go(it, back_up, links):
     assert [result.get("msg") for result in results if result.get("failed")] == []
     for number in range(5):
         folder = it.directory / f"n{number}"
-        with contextlib.closing(sqlite3.connect(folder / "database.sqlite")) as dump:
+        with contextlib.closing(sqlite3.connect(folder / "database.file")) as dump:
             active = dict(dump.execute("SELECT id, os_hash_value FROM images WHERE status = 'active'").fetchall())
         held = {path.name: hashlib.sha512(path.read_bytes()).hexdigest() for path in it.held(f"n{number}").values()}
         assert active == held
@@ -296,7 +299,7 @@ def test_the_database_alone(it, back_up):
     result = back_up(images=False)
     assert it.held("one") == {}
     assert " without images as one in " in result["msg"]
-    assert (it.directory / "one/database.sqlite").exists()
+    assert (it.directory / "one/database.file").exists()
 
 
 def test_a_name_is_the_time_or_what_is_given(it, back_up):
@@ -487,11 +490,11 @@ def test_a_backup_with_damaged_data_changes_nothing(it, back_up, restore, harm):
 def test_a_damaged_dump_changes_nothing(it, back_up, restore):
     it.add()
     back_up()
-    with open(it.directory / "one/database.sqlite", "r+b") as dump:
+    with open(it.directory / "one/database.file", "r+b") as dump:
         dump.write(b"x")
     it.sql("DELETE FROM images")
     before, listed = it.state(), it.listed()
-    assert "database.sqlite should have the SHA-256 of manifest.json" in restore()["msg"]
+    assert "database.file should have the SHA-256 of manifest.json" in restore()["msg"]
     assert (it.state(), it.listed()) == (before, listed)
 
 
@@ -512,7 +515,7 @@ def test_a_database_of_another_engine_is_refused(it, back_up, restore):
     back_up()
     manifest = it.manifest("one") | {"engine": "mariadb"}
     (it.directory / "one/manifest.json").write_text(json.dumps(manifest))
-    assert "should be of sqlite, as the one of this host, found mariadb" in restore(other_release=True)["msg"]
+    assert "should be of file, as the one of this host, found mariadb" in restore(other_release=True)["msg"]
 
 
 def test_a_present_database_that_can_not_be_saved_stops_the_restore(it, back_up, restore):
@@ -569,7 +572,7 @@ def test_a_killed_restore_is_finished_by_another_one(it, back_up, restore, monke
     damage_all(it, image, flipped)
     child = os.fork()
     if not child:
-        database_dump.Sqlite.restore = lambda _self, _path: os.kill(os.getpid(), 9)
+        FileEngine.restore = lambda _self, _path: os.kill(os.getpid(), 9)
         restore()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 9
@@ -585,5 +588,5 @@ def test_a_list_tells_what_there_is(it, back_up, run_module):
     (shown,) = found["backups"]
     assert shown["name"] == "one"
     assert shown["path"] == str(it.directory / "one")
-    assert (shown["count"], shown["bytes"], shown["engine"], shown["holds_images"]) == (1, 5000, "sqlite", True)
-    assert (found["engine"], found["lacking_packages"]) == ("sqlite", [])
+    assert (shown["count"], shown["bytes"], shown["engine"], shown["holds_images"]) == (1, 5000, "file", True)
+    assert (found["engine"], found["lacking_packages"]) == ("file", [])

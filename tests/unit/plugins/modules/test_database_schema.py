@@ -78,7 +78,7 @@ def test_a_sync_that_fails_gives_its_last_line_without_secrets(database, output,
     assert calls == ["check", "sync"]
 
 
-@pytest.mark.parametrize("missing", ["manage", "config_file", "sqlite_file"])
+@pytest.mark.parametrize("missing", ["manage", "config_file"])
 def test_what_an_earlier_task_makes_is_a_change_in_check_mode(database, tmp_path, missing):
     result, calls = database(check=1, check_mode=True, **{missing: str(tmp_path / "none")})
     assert (result["changed"], result["needed"], calls) == (True, "everything", [])

@@ -99,6 +99,12 @@ def test_who_may_not_is_told_so(glance, image_task):
     glance.on_request(1, 403)
     result = image_task()
     assert (result["reason"], "Give the login of a user" in result["msg"]) == ("unauthorised", True)
+    assert "the policy tasks_api_access" in result["msg"]
+
+
+def test_a_wrong_password_is_no_matter_of_the_policy(glance, image_task):
+    glance.on_request(1, 401)
+    assert "tasks_api_access" not in image_task()["msg"]
 
 
 @pytest.mark.parametrize(

@@ -105,3 +105,11 @@ def test_jobs_that_failed_are_told_with_what_they_wrote_last(info, tmp_path):
     result = info(script=f"cat {tmp_path}/shown", jobs=[*shown][1:])
     assert result["failed_jobs"] == {"a.service": "purge_records: images wait", "b.service": "timeout"}
     assert info()["failed_jobs"] == {}
+
+
+def test_free_space_of_its_directories(info, tmp_path):
+    found = info(directories=[str(tmp_path), "/nowhere"], free_space_percent=100)
+    (sentence,) = found["space_warnings"]
+    assert sentence.startswith(f"{tmp_path} should have 100 % of its space free, found ")
+    assert info(directories=[str(tmp_path)], free_space_percent=0)["full_directories"] in ([], [str(tmp_path)])
+    assert info()["space_warnings"] == []

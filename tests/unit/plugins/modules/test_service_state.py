@@ -389,6 +389,15 @@ def test_each_unit_of_a_service_with_a_url_is_started_and_watched(host):
     assert host.calls == ["enable --now glance-api.timer"]
 
 
+@pytest.mark.parametrize(("proxy", "restarted"), [("active", "x.service"), ("inactive", "x.service p.service")])
+def test_a_restart_leaves_a_kept_unit_alone_if_it_runs(host, proxy, restarted):
+    host.unit("x.service")
+    host.unit("p.service", active=proxy)
+    result = host.run("restarted", units=["x.service", "p.service"], kept_units=["p.service"])
+    assert result["changed"] is True
+    assert f"restart {restarted}" in host.calls
+
+
 def test_a_service_of_which_only_a_part_was_started_does_not_confirm_what_came_since(host):
     host.unit("glance-api.timer", active="inactive")
     host.configure("good=2")

@@ -1,0 +1,110 @@
+"""Refuse a configuration that no longer reaches images: their store or their directory has gone from it.
+
+Runs with the libraries of the release, before the files that it is given take the place of those that work:
+
+check_stores.py CONFIG_FILE
+
+Ends with 0 if every image can be reached, or if there is no database yet; otherwise with 1 and one line on stderr.
+"""
+
+from __future__ import annotations
+
+import collections
+import configparser
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+# Waiting for the scrubber is data that has to be reached, too.
+LOCATIONS = """
+SELECT image_locations.value AS value, image_locations.meta_data AS meta_data, images.deleted AS deleted
+FROM image_locations JOIN images ON images.id = image_locations.image_id
+WHERE image_locations.status IN ('active', 'pending_delete')
+"""
+WAY = (
+    "keep it, or have the images in another store first (import method copy-image), or at a new directory "
+    "with a link at the old path, or set glance_abandon_images to true"
+)
+
+
+class Repeated(dict):
+    """Options of a section, of which one that is given again has all values, one a line."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if isinstance(value, list) and isinstance(self.get(key), list):
+            value = self[key] + value
+        super().__setitem__(key, value)
+
+
+def folders(config: configparser.RawConfigParser, drivers: Mapping[str, str]) -> set[str]:
+    """Return the directories of all file stores, as they are on the disk."""
+    found = []
+    for store in (store for store, driver in drivers.items() if driver == "file"):
+        several = config.get(store, "filesystem_store_datadirs", fallback="").split("\n")
+        several = [path.rpartition(":")[0] or path for path in several if path]
+        found += several or [config.get(store, "filesystem_store_datadir", fallback="/var/lib/glance/images")]
+    return {os.path.realpath(folder) for folder in found}
+
+
+def drivers_of(text: str) -> dict[str, str]:
+    """Return the driver of each store of enabled_backends."""
+    pairs = [pair.partition(":") for pair in text.split(",") if pair.strip()]
+    return {store.strip(): driver.strip() for store, _colon, driver in pairs}
+
+
+def unreached(locations: Iterable[tuple[str, str]], stores: Iterable[str], directories: set[str]) -> list[str]:
+    """Return the place of each of *locations*, (URI, store), that is in none of *stores* or *directories*.
+
+    Glance finds the store of a file by its directory, whatever the record calls it (glance/common/store_utils.py,
+    update_store_in_locations). An encrypted URI tells its store alone.
+    """
+    found = []
+    for uri, store in locations:
+        scheme, separator, path = uri.partition("://")
+        if separator and scheme in ("file", "filesystem"):
+            folder = os.path.dirname(path)
+            if os.path.realpath(folder) not in directories:
+                found.append(f"the directory {folder}")
+        elif store and store not in stores:
+            found.append(f"the store {store}")
+    return found
+
+
+def sentence(places: Sequence[str]) -> str:
+    """Return what an operator reads."""
+    counts = collections.Counter(places)
+    named = " and ".join(f"{place} ({number})" for place, number in sorted(counts.items()))
+    return f"the data of all images should be in a store of glance_stores, found some in {named}: {WAY}"
+
+
+def read(connection: str) -> list[tuple[str, str]]:
+    """Return the URI and the store of all data; none of a database that is not there yet."""
+    try:
+        with sa.create_engine(connection).connect() as found:
+            rows = found.execute(sa.text(LOCATIONS)).fetchall()
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+        # That it can't be reached is told by the trial of the server.
+        return []
+    return [(row.value, json.loads(row.meta_data or "{}").get("store", "")) for row in rows]
+
+
+def main(path: str) -> int:
+    """Compare the records with a configuration; returns the exit code."""
+    config = configparser.RawConfigParser(strict=False, interpolation=None, delimiters="=", dict_type=Repeated)
+    config.read(path)
+    connection = config.get("database", "connection", fallback="").replace("$$", "$")
+    drivers = drivers_of(config.get("DEFAULT", "enabled_backends", fallback=""))
+    if not connection or not drivers:
+        return 0
+    places = unreached(read(connection), drivers, folders(config, drivers))
+    if places:
+        print(f"check_stores: {sentence(places)}", file=sys.stderr)
+    return 1 if places else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

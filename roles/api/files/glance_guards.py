@@ -1,0 +1,565 @@
+"""Guards of this collection around the image API, for faults that the releases of Glance still have.
+
+The filter of the paste file (``glance_guards:filter_factory``) loads this module into the server. It then wraps the
+functions of Glance named in `install`. A release that lacks one of them does not start: unguarded is worse.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import inspect
+import ipaddress
+import json
+import logging
+import socket
+import urllib.parse
+import urllib.request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any
+
+# Metadata services of clouds that are not on a link-local address: AWS by IPv6, Alibaba, Oracle.
+METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")))
+# IPv6 networks that stand for the IPv4 address in their last 32 bits: mapped, compatible, NAT64.
+EMBEDDING = tuple(map(ipaddress.ip_network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96")))
+# Linux takes every address of the first one for this host.
+THIS_HOST = ipaddress.ip_network("0.0.0.0/8")
+# What a PATCH may name, beside properties of the user's own. A name that the image object has and this set has not is
+# one of Glance's internals.
+ATTRIBUTES = frozenset(
+    (
+        "checksum",
+        "container_format",
+        "created_at",
+        "disk_format",
+        "id",
+        "locations",
+        "min_disk",
+        "min_ram",
+        "name",
+        "os_hash_algo",
+        "os_hash_value",
+        "os_hidden",
+        "owner",
+        "protected",
+        "size",
+        "status",
+        "tags",
+        "updated_at",
+        "virtual_size",
+        "visibility",
+    )
+)
+
+
+# Bytes of JSON that are read into memory: 128 properties of 64 KiB, and room.
+JSON_LIMIT = 16 * 1024 * 1024
+# What a deserializer of Glance raises on a body or parameter of a shape that it did not expect.
+MISUNDERSTOOD = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+
+LOG = logging.getLogger("glance.guards")
+
+
+class GuardError(RuntimeError):
+    """A function of Glance that should be guarded is not there."""
+
+
+# ---- Who may change what of an image -------------------------------------------------------------------------------
+
+
+def refused_change(name: str, is_admin: bool, is_attribute: bool) -> str | None:
+    """Return why a PATCH may not change the part *name* of an image, or None if Glance may judge.
+
+    *is_attribute* says that Glance's image object has an attribute of that name.
+    """
+    if name == "owner" and not is_admin:
+        return "Owner can't be updated by non admin."
+    if is_attribute and name not in ATTRIBUTES:
+        return f"Attribute '{name}' is reserved."
+    return None
+
+
+def guard_changes(controller: type, forbidden: Callable[[str], Exception]) -> None:
+    """Have *controller*, glance.api.v2.images.ImagesController, judge each change of a PATCH before it is made.
+
+    Only ``_do_replace`` asks whether a member may change the owner: with ``add``, a member gives an image away. And all
+    of them set any attribute of the image object, such as ``image_id``, ``base`` or ``extra_properties``: then another
+    image is overwritten, or the answer is 500.
+    """
+
+    def guarded(change_image: Callable) -> Callable:
+        @functools.wraps(change_image)
+        def change_if_allowed(self: Any, req: Any, image: Any, *args: Any, **kwargs: Any) -> Any:
+            # Ussuri hands over no policy before the change.
+            (name, *_rest) = (kwargs["change"] if "change" in kwargs else args[-1])["path"]
+            reason = refused_change(name, bool(req.context.is_admin), hasattr(image, name))
+            if reason:
+                raise forbidden(reason)
+            return change_image(self, req, image, *args, **kwargs)
+
+        return change_if_allowed
+
+    for name in ("_do_add", "_do_replace", "_do_remove"):
+        replace(controller, name, guarded)
+
+
+# ---- Which addresses the server may ask for a user -----------------------------------------------------------------
+
+
+def embedded(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """Give the IPv4 addresses that the IPv6 *address* leads to."""
+    if address.version == 6:
+        if address.sixtofour:
+            yield address.sixtofour
+        if any(address in network for network in EMBEDDING):
+            yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+
+
+def local_networks(trie: str) -> Iterator[ipaddress.IPv4Network]:
+    """Give the IPv4 networks whose addresses are this host's, from the text of /proc/net/fib_trie."""
+    address = ""
+    for line in trie.splitlines():
+        words = line.split()
+        if words[:1] == ["|--"]:
+            address = words[1]
+        elif words[1:] == ["host", "LOCAL"]:
+            yield ipaddress.ip_network(address + words[0])
+
+
+def is_own(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether *address* is one of this host. Sends nothing.
+
+    The sandbox of the service has no netlink, so interfaces can't be listed, and binding would succeed for every
+    address where ``net.ipv4.ip_nonlocal_bind`` is on. But the kernel would send from an own address to itself; only of
+    a second IPv4 address in a network it prefers the first, so that its table of routes is read too.
+    """
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    # Without a way to it there is none for a download either.
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((str(address), 9))
+        if ipaddress.ip_address(probe.getsockname()[0].partition("%")[0]) == address:
+            return True
+    if address.version == 4:
+        with contextlib.suppress(OSError), open("/proc/net/fib_trie") as trie:
+            return any(address in network for network in local_networks(trie.read()))
+    return False
+
+
+def is_forbidden(text: str, disallowed: Iterable[str] = (), own: Callable[[Any], bool] = is_own) -> bool:
+    """Whether the server must not connect to the address *text* for a user.
+
+    Forbidden are this host (loopback, unspecified, its own addresses), link-local addresses, the metadata services of
+    clouds, multicast, and the addresses among *disallowed*, all of them in IPv6 clothes too.
+    """
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if any(is_forbidden(str(inner), disallowed, own) for inner in embedded(address)):
+        return True
+    if address.is_unspecified or address.is_loopback or address.is_link_local or address.is_multicast:
+        return True
+    if address in METADATA or address == ipaddress.ip_address("255.255.255.255"):
+        return True
+    if address.version == 4 and address in THIS_HOST:
+        return True
+    return str(address) in {normal(entry) for entry in disallowed} or own(address)
+
+
+def normal(host: str) -> str:
+    """Return an address in its usual spelling, and any other *host* as it is."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
+
+
+def may_connect(host: str, address: str, filters: Any) -> bool:
+    """Whether ``[import_filtering_opts]`` (*filters*) and the rules of `is_forbidden` let the server go to *address*.
+
+    A host that the operator names in ``allowed_hosts`` is allowed, whatever its address.
+    """
+    if filters.allowed_hosts:
+        return host in filters.allowed_hosts or not is_forbidden(address)
+    return not is_forbidden(address, filters.disallowed_hosts)
+
+
+def allowed_addresses(host: str, port: int, filters: Any) -> list[str]:
+    """Return the addresses of *host* that may be asked, as the resolver orders them; raises OSError without one."""
+    found = [entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    allowed = [address for address in dict.fromkeys(found) if may_connect(host, address, filters)]
+    if not allowed:
+        raise OSError(f"{host} has no address that may be asked for a user")
+    return allowed
+
+
+def uri_allowed(uri: str, filters: Any) -> bool:
+    """Whether the host of *uri* has an address that may be asked. What can't be resolved fails when it is asked."""
+    try:
+        parts = urllib.parse.urlsplit(uri)
+        host, port = parts.hostname, parts.port or 443
+        if not host:
+            return False
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        return True
+    except (ValueError, UnicodeError):
+        return False
+    try:
+        return bool(allowed_addresses(host, port, filters))
+    except OSError:
+        return False
+
+
+def connector(filters: Any) -> Callable:
+    """Return a socket.create_connection that connects to allowed addresses only, so that no name can change between
+    the check and the connection."""
+
+    def create_connection(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.socket:
+        host, port = address
+        *others, last = allowed_addresses(host, port, filters)
+        for candidate in others:
+            try:
+                return socket.create_connection((candidate, port), *args, **kwargs)
+            except OSError:
+                continue
+        return socket.create_connection((last, port), *args, **kwargs)
+
+    return create_connection
+
+
+def redirect_handler(base: type, filters: Any, allowed: Callable[[str], bool]) -> type:
+    """Return a handler for urllib.request.build_opener, made of *base*, that follows redirects to what *allowed* allows
+    and whose connections go to allowed addresses only."""
+
+    def connected(plain: type) -> type:
+        class Connection(plain):  # type: ignore[misc]
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                self._create_connection = connector(filters)
+
+        return Connection
+
+    class Handler(base, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):  # type: ignore[misc]
+        def http_open(self, req: Any) -> Any:
+            # A proxy of the operator's connects by itself.
+            plain = http.client.HTTPConnection
+            return self.do_open(plain if req.has_proxy() else connected(plain), req)
+
+        def https_open(self, req: Any) -> Any:
+            plain = http.client.HTTPSConnection
+            kind = plain if getattr(req, "_tunnel_host", None) else connected(plain)
+            return self.do_open(kind, req, context=self._context)
+
+        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+            if not allowed(newurl):
+                raise OSError(f"Redirect to disallowed URL: {newurl}")
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    return Handler
+
+
+def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any], image_size_cap: Callable[[], int]) -> None:
+    """Guard what fetches for users in *utils* (glance.common.utils) and *scripts* (glance.common.scripts.utils).
+
+    2026.2 resolves a name, checks its addresses and connects to one of them. It looks at loopback and link-local
+    addresses only, so ``0.0.0.0``, ``::ffff:0.0.0.0`` and the host's own addresses pass (resolve_pinned_address).
+    Releases before it look at the name alone (validate_import_uri), and write downloads of any length into the staging
+    area. Ussuri follows every redirect.
+    """
+    if hasattr(utils, "resolve_pinned_address"):
+
+        def pinned(resolve: Callable) -> Callable:
+            @functools.wraps(resolve)
+            def resolve_allowed(hostname: str, port: int) -> list[str]:
+                addresses = [each for each in resolve(hostname, port) if may_connect(hostname, each, filters())]
+                if not addresses:
+                    raise ValueError(f"no allowed addresses for external host: {hostname}")
+                return addresses
+
+            return resolve_allowed
+
+        replace(utils, "resolve_pinned_address", pinned)
+        return
+
+    def validated(validate: Callable) -> Callable:
+        @functools.wraps(validate)
+        def validate_address(uri: str) -> bool:
+            return validate(uri) and uri_allowed(uri, filters())
+
+        return validate_address
+
+    def limited(get_image_data_iter: Callable) -> Callable:
+        @functools.wraps(get_image_data_iter)
+        def get_limited_data(uri: str) -> Any:
+            found = get_image_data_iter(uri)
+            if uri.startswith("file://"):
+                return found
+            # 2026.1 gives the size too; releases before it look at the headers.
+            data, *size = found if isinstance(found, tuple) else (found,)
+            reader = utils.LimitingReader(data, image_size_cap())
+            reader.headers = data.headers
+            return (reader, *size) if size else reader
+
+        return get_limited_data
+
+    replace(utils, "validate_import_uri", validated)
+    if hasattr(scripts, "SafeRedirectHandler"):
+        replace(
+            scripts, "SafeRedirectHandler", lambda base: redirect_handler(base, filters(), utils.validate_import_uri)
+        )
+        replace(scripts, "get_image_data_iter", limited)
+        return
+
+    def fetching(get_image_data_iter: Callable) -> Callable:
+        @functools.wraps(get_image_data_iter)
+        def fetch(uri: str) -> Any:
+            if uri.startswith("file://"):
+                return get_image_data_iter(uri)
+            base = urllib.request.HTTPRedirectHandler
+            handler = redirect_handler(base, filters(), utils.validate_import_uri)
+            return urllib.request.build_opener(handler).open(uri)
+
+        return fetch
+
+    replace(scripts, "get_image_data_iter", lambda original: limited(fetching(original)))
+
+
+def guard_locations(driver: Any, bad_uri: Callable[[str], Exception], filters: Callable[[], Any]) -> None:
+    """Guard the store driver ``http`` (*driver*, glance_store._drivers.http), which asks the host of any location that
+    a user adds, and follows its redirects."""
+
+    def guarded(get_response: Callable) -> Callable:
+        @functools.wraps(get_response)
+        def get_allowed_response(self: Any, location: Any, verb: str) -> Any:
+            if not uri_allowed(location.get_uri(), filters()):
+                raise bad_uri("The host of the location has no address that may be asked.")
+            return get_response(self, location, verb)
+
+        return get_allowed_response
+
+    replace(driver.Store, "_get_response", guarded)
+
+
+# ---- What is no request --------------------------------------------------------------------------------------------
+
+
+def refused_url(environ: Mapping[str, Any]) -> str | None:
+    """Return why the path and the query of a WSGI request can't be read, or None. PostgreSQL takes no NUL in a text."""
+    query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
+    for part, raw in {
+        "path": environ.get("PATH_INFO", "").encode("latin-1", "replace"),
+        "query": urllib.parse.unquote_to_bytes(query.replace(b"+", b" ")),
+    }.items():
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            return f"The {part} of the URL should be UTF-8."
+        if "\0" in text:
+            return f"The {part} of the URL should hold no NUL."
+    return None
+
+
+def refused_json(value: Any) -> str | None:
+    """Return why the database can't hold the texts of the JSON *value*, or None."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "Request body holds half of a surrogate pair, which is no character."
+    return "Request body holds a NUL." if "\\u0000" in text.replace("\\\\", "") else None
+
+
+class Guard:
+    """The filter, outermost in the pipeline: without it, an exception that nobody caught cuts the connection."""
+
+    def __init__(self, application: Callable, longest_id: Callable[[], int] = lambda: 0) -> None:
+        """*longest_id* gives the length in characters that a request's id may have; 0: any."""
+        self.application = application
+        self.longest_id = longest_id
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        """Answer 400 for a URL that is no text, and 500 for what Glance let fall."""
+        reason = refused_url(environ)
+        if reason:
+            return answer(start_response, "400 Bad Request", reason)
+        # Glance puts its refusal in the place of the user, and goes on (glance/api/middleware/context.py).
+        longest = self.longest_id()
+        if 0 < longest < len(environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")):
+            reason = f"X-OpenStack-Request-ID should have {longest} characters at most."
+            return answer(start_response, "431 Request Header Fields Too Large", reason)
+        try:
+            return self.application(environ, start_response)
+        except ValueError as error:
+            # Of headers and form data, which webob decodes when it is asked for them.
+            LOG.warning("Refused a request that can't be read: %r", error)
+            return answer(start_response, "400 Bad Request", "The request can't be read.")
+        except Exception:
+            LOG.exception("A request ended with an exception that nobody caught")
+            return answer(start_response, "500 Internal Server Error", "The server has failed; its log has the reason.")
+
+
+def answer(start_response: Callable, status: str, text: str) -> list[bytes]:
+    """Begin a plain response of *status* and return its body."""
+    body = f"{status}\n\n{text}\n".encode()
+    start_response(status, [("Content-Type", "text/plain; charset=UTF-8"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def guard_requests(
+    wsgi: Any, bad_request: Callable, too_large: Callable, out_of_range: Callable, is_data_error: Callable
+) -> None:
+    """Have *wsgi*, glance.common.wsgi, answer 400 for what it can't read; it answers 500 with a traceback.
+
+    Its deserializers take the shape of a body for granted (a list where an object belongs, a number as a path of JSON),
+    and read JSON of any length into memory. *is_data_error* tells which exceptions of the database are about a value.
+    """
+
+    def understood(dispatch: Callable) -> Callable:
+        @functools.wraps(dispatch)
+        def dispatch_understood(self: Any, obj: Any, action: str, *args: Any, **kwargs: Any) -> Any:
+            if obj is self.controller and "body" in kwargs and not takes_body(getattr(obj, action, None)):
+                raise bad_request("A body is not expected with this request.")
+            try:
+                return dispatch(self, obj, action, *args, **kwargs)
+            except UnicodeDecodeError:
+                # Which Glance answers by itself.
+                raise
+            except Exception as error:
+                if obj is self.deserializer and isinstance(error, MISUNDERSTOOD):
+                    reason = "The request has an unexpected form."
+                elif obj is self.controller and (isinstance(error, UnicodeEncodeError) or is_data_error(error)):
+                    reason = "A value of the request is too long, or none that can be stored."
+                else:
+                    raise
+                LOG.info("%s %r", reason, error)
+                raise bad_request(reason) from None
+
+        return dispatch_understood
+
+    def bounded(default: Callable) -> Callable:
+        @functools.wraps(default)
+        def read_bounded(self: Any, request: Any) -> Any:
+            if (request.content_length or 0) > JSON_LIMIT:
+                raise too_large(f"A JSON body should be {JSON_LIMIT} bytes at most.")
+            return default(self, request)
+
+        return read_bounded
+
+    def storable(from_json: Callable) -> Callable:
+        @functools.wraps(from_json)
+        def read_storable(self: Any, datastring: Any) -> Any:
+            value = from_json(self, datastring)
+            reason = refused_json(value)
+            if reason:
+                raise bad_request(reason)
+            return value
+
+        return read_storable
+
+    def ranged(get_range: Callable) -> Callable:
+        @functools.wraps(get_range)
+        def get_valid_range(self: Any, image_size: int) -> Any:
+            try:
+                return get_range(self, image_size)
+            except (AttributeError, TypeError, ValueError):
+                # Such as "bytes=-" and "bytes */100": webob gives no start.
+                raise out_of_range("Invalid range.") from None
+
+        return get_valid_range
+
+    replace(wsgi.Resource, "dispatch", understood)
+    replace(wsgi.JSONRequestDeserializer, "default", bounded)
+    replace(wsgi.JSONRequestDeserializer, "from_json", storable)
+    replace(wsgi.Request, "get_range_from_request", ranged)
+
+
+def takes_body(method: Callable | None) -> bool:
+    """Whether *method* of a controller has a place for a body; the default of one that has no such method has."""
+    if method is None:
+        return True
+    parameters = inspect.signature(method).parameters
+    return "body" in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+
+
+def guard_filters(deserializer: type, relations: Iterable[str], bad_request: Callable) -> None:
+    """Refuse filters of a list of images by what is no column; the database's mapper raises for them.
+
+    *deserializer* is glance.api.v2.images.RequestDeserializer.
+    """
+    refused = frozenset(relations)
+
+    def guarded(get_filters: Callable) -> Callable:
+        @functools.wraps(get_filters)
+        def get_column_filters(self: Any, filters: Any) -> Any:
+            wrong = sorted(refused.intersection(filters))
+            if wrong:
+                raise bad_request(f"Images can't be filtered by {', '.join(wrong)}.")
+            return get_filters(self, filters)
+
+        return get_column_filters
+
+    replace(deserializer, "_get_filters", guarded)
+
+
+# ---- Loading -------------------------------------------------------------------------------------------------------
+
+
+def replace(owner: Any, name: str, wrap: Callable) -> None:
+    """Put what *wrap* makes of the attribute *name* of *owner* in its place, once."""
+    found = getattr(owner, name, None)
+    if found is None:
+        named = getattr(owner, "__name__", owner)
+        raise GuardError(f"{named} should have {name}, found none: glance_guards.py can't guard this release")
+    if not getattr(found, "guarded_by_us", False):
+        wrapped = wrap(found)
+        wrapped.guarded_by_us = True
+        setattr(owner, name, wrapped)
+
+
+def install() -> None:
+    """Wrap the functions of the Glance of this process. Raises GuardError if one is missing."""
+    import sqlalchemy
+    import webob.exc
+    from glance.api.v2 import images
+    from glance.common import utils, wsgi
+    from glance.common.scripts import utils as scripts
+    from glance.db.sqlalchemy import models
+    from glance_store import exceptions
+    from glance_store._drivers import http as http_driver
+    from oslo_config import cfg
+    from oslo_db import exception as database
+
+    def filters() -> Any:
+        return cfg.CONF.import_filtering_opts
+
+    def http_error(kind: type) -> Callable[[str], Exception]:
+        return lambda reason: kind(explanation=reason)
+
+    def is_data_error(error: Exception) -> bool:
+        # The last is what PyMySQL says of an object where a text belongs.
+        return isinstance(error, (database.DBDataError, database.InvalidSortKey)) or (
+            isinstance(error, database.DBError) and isinstance(error.inner_exception, TypeError)
+        )
+
+    bad_request = http_error(webob.exc.HTTPBadRequest)
+    guard_requests(
+        wsgi,
+        bad_request,
+        http_error(webob.exc.HTTPRequestEntityTooLarge),
+        http_error(webob.exc.HTTPRequestRangeNotSatisfiable),
+        is_data_error,
+    )
+    guard_filters(images.RequestDeserializer, sqlalchemy.inspect(models.Image).relationships.keys(), bad_request)
+    guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
+    guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
+    guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
+
+
+def filter_factory(_global_config: Mapping[str, str], **_options: str) -> Callable[[Callable], Guard]:
+    """Return the filter for a paste file, with the guards in place."""
+    from oslo_config import cfg
+
+    install()
+    return lambda application: Guard(application, lambda: cfg.CONF.max_request_id_length)

@@ -1,0 +1,69 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which passwords of glance_basic_users are refused, and how long credentials may be."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+import yaml
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.users import authorization_bytes, faults
+
+# As an inventory has it, with the words that the refusal holds; none is no refusal.
+PASSWORDS = {
+    "0123": "found a number: put it in quotes",
+    "12345678": "found a number",
+    "1e100000": None,
+    "1.5e+10": "found a number",
+    "yes": "found a boolean",
+    "2027-01-01": "found a date",
+    "~": "found nothing",
+    "[a, b]": "found a list",
+    "{a: b}": "found a dictionary",
+    "'0123'": "8 characters at least, found 4",
+    "'12345678'": None,
+    "seven77": "8 characters at least, found 7",
+    "eight888": None,
+    "ä" * 8: None,
+    "''": None,
+    "x" * 511: None,
+    "x" * 512: "511 bytes at most, found 512",
+    "ä" * 255: None,
+    "ä" * 256: "511 bytes at most, found 512",
+    '"a line\\nand another"': "printable characters only",
+    '"with \\0 in it"': "printable characters only",
+    "with blanks and: \"'$#": None,
+}
+
+
+@pytest.mark.parametrize(("written", "expected"), PASSWORDS.items(), ids=[word[:20] for word in PASSWORDS])
+def test_passwords_that_nobody_could_log_in_with_are_refused(written, expected):
+    password = written if written.startswith("with blanks") else yaml.safe_load(written)
+    found = faults([{"name": "alice", "password": password}])
+    assert bool(found) is (expected is not None), found
+    if expected:
+        (sentence,) = found
+        assert expected in sentence
+        assert "alice" in sentence
+        assert not isinstance(password, str) or len(password) < 2 or password not in sentence
+
+
+def test_each_user_is_named_and_hashes_are_left_alone():
+    users = [{"name": "a", "password": 1}, {"name": "b", "password_hash": "$6$x$y"}, {"name": "c", "password": "short"}]
+    assert [sentence.split(" in ")[0] for sentence in faults(users)] == ["the password of a", "the password of c"]
+
+
+def header(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("length", [8, 180, 181, 190, 300, 511])
+def test_the_longest_credentials_are_let_through_and_no_longer_ones(length):
+    users = [{"name": "short", "password": "x" * 8}, {"name": "ülong", "password": "ä" + "x" * (length - 2)}]
+    assert authorization_bytes(users) == max(256, len(header("ülong", users[1]["password"])))
+
+
+def test_a_user_with_a_hash_may_have_any_password_that_can_be_checked():
+    assert authorization_bytes([{"name": "a", "password_hash": "$6$x$y"}]) == len(header("a", "x" * 511))

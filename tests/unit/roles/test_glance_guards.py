@@ -1,0 +1,262 @@
+"""What the guards around Glance refuse, and that they stand around the functions that they name."""
+
+import contextlib
+import http.server
+import importlib.util
+import ipaddress
+import pathlib
+import socket
+import threading
+import types
+import urllib.request
+
+import pytest
+
+PROGRAM = pathlib.Path(__file__).parents[3] / "roles/api/files/glance_guards.py"
+
+
+@pytest.fixture(scope="module")
+def guards():
+    spec = importlib.util.spec_from_file_location("glance_guards", PROGRAM)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def filters(allowed=(), disallowed=()):
+    return types.SimpleNamespace(allowed_hosts=list(allowed), disallowed_hosts=list(disallowed))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_admin", "is_attribute", "refused"),
+    [
+        ("owner", False, True, True),
+        ("owner", True, True, False),
+        ("name", False, True, False),
+        ("tags", False, True, False),
+        ("locations", False, True, False),
+        ("my_property", False, False, False),
+        ("base", False, False, False),
+        ("base", False, True, True),
+        ("base", True, True, True),
+        ("image_id", False, True, True),
+        ("extra_properties", True, True, True),
+        ("__class__", False, True, True),
+    ],
+)
+def test_changes(guards, name, is_admin, is_attribute, refused):
+    assert bool(guards.refused_change(name, is_admin, is_attribute)) == refused
+
+
+FORBIDDEN = """
+    0.0.0.0 0.1.2.3 127.0.0.1 127.8.9.1 169.254.169.254 169.254.0.9 224.0.0.1 255.255.255.255 100.100.100.200 192.0.2.7
+    :: ::1 fe80::1 fe80::1%eth0 ff02::1 ::ffff:0.0.0.0 ::ffff:127.0.0.1 ::ffff:169.254.169.254 ::127.0.0.1
+    64:ff9b::7f00:1 2002:7f00:1:: fd00:ec2::254 ::ffff:192.0.2.7 64:ff9b::c000:207 2001:db8::7
+"""
+ALLOWED = "10.0.0.1 192.168.1.1 172.16.0.1 198.51.100.1 2001:db8::8 fd00::1 ::ffff:10.0.0.1 64:ff9b::a00:1"
+OWN = {ipaddress.ip_address("192.0.2.7"), ipaddress.ip_address("2001:db8::7")}
+
+
+@pytest.mark.parametrize("address", FORBIDDEN.split())
+def test_addresses_that_are_never_asked(guards, address):
+    assert guards.is_forbidden(address, own=OWN.__contains__)
+
+
+@pytest.mark.parametrize("address", ALLOWED.split())
+def test_addresses_of_other_hosts(guards, address):
+    assert not guards.is_forbidden(address, own=OWN.__contains__)
+
+
+def test_disallowed_addresses_count_in_every_spelling(guards):
+    for address in ("10.0.0.1", "::ffff:10.0.0.1"):
+        assert guards.is_forbidden(address, ["example.com", "10.0.0.1"], own=OWN.__contains__)
+    assert guards.is_forbidden("2001:db8::8", ["2001:0db8:0::8"], own=OWN.__contains__)
+
+
+def test_second_addresses_of_a_network_are_found_in_the_routes(guards):
+    trie = """Main:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 10.0.0.0
+        /24 link UNICAST
+Local:
+  +-- 10.0.0.0/24 2 0 2
+     |-- 10.0.0.7
+        /32 host LOCAL
+     |-- 10.0.0.100
+        /32 host LOCAL
+     |-- 127.0.0.0
+        /8 host LOCAL
+     |-- 10.0.0.255
+        /32 link BROADCAST
+"""
+    assert [str(network) for network in guards.local_networks(trie)] == ["10.0.0.7/32", "10.0.0.100/32", "127.0.0.0/8"]
+
+
+def test_addresses_of_this_machine_are_its_own(guards):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        own = probe.getsockname()[0]
+    assert guards.is_own(ipaddress.ip_address(own))
+    assert guards.is_own(ipaddress.ip_address("127.3.4.5"))
+    assert not guards.is_own(ipaddress.ip_address("192.0.2.1"))
+
+
+@pytest.mark.parametrize(
+    ("uri", "options", "allowed"),
+    [
+        ("http://127.0.0.1/", filters(), False),
+        ("http://2130706433/", filters(), False),
+        ("http://0x7f000001/", filters(), False),
+        ("http://017700000001/", filters(), False),
+        ("http://127.1/", filters(), False),
+        ("http://localhost/", filters(), False),
+        ("http://[::ffff:0.0.0.0]/", filters(), False),
+        ("http://[", filters(), False),
+        ("http:///x", filters(), False),
+        ("http://a:b/", filters(), False),
+        ("http://198.51.100.1/", filters(), True),
+        ("http://198.51.100.1/", filters(disallowed=["198.51.100.1"]), False),
+        ("http://name.invalid/", filters(), True),
+        # What the operator names.
+        ("http://127.0.0.1/", filters(allowed=["127.0.0.1"]), True),
+        ("http://127.0.0.1/", filters(allowed=["127.0.0.1"], disallowed=["127.0.0.1"]), True),
+        ("http://localhost/", filters(allowed=["127.0.0.1"]), False),
+    ],
+)
+def test_urls(guards, uri, options, allowed):
+    assert guards.uri_allowed(uri, options) == allowed
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "refused"),
+    [
+        ("/v2/images", "name=%C3%A9&a=%F0%9F%98%80", False),
+        ("/v2/\xc3\xa9", "", False),
+        ("/v2/\xff", "", True),
+        ("/v2/a\0b", "", True),
+        ("/v2", "name=%ff", True),
+        ("/v2", "%ED%A0%80=1", True),
+        ("/v2", "name=%00", True),
+        ("/v2", "name=\xff", True),
+    ],
+)
+def test_paths_and_queries(guards, path, query, refused):
+    assert bool(guards.refused_url({"PATH_INFO": path, "QUERY_STRING": query})) == refused
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        ({"name": "é \U0001f600"}, False),
+        ({"name": "\\u0000"}, False),
+        ({"name": "\\\\u0000"}, False),
+        ({"name": "\x00"}, True),
+        ({"name": "\\\x00"}, True),
+        ({"\x00": 1}, True),
+        ([["\ud800"]], True),
+        ({"\udfff": 1}, True),
+    ],
+)
+def test_texts_that_no_database_takes(guards, value, refused):
+    assert bool(guards.refused_json(value)) == refused
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Answers, or redirects what asks for /to/URL."""
+
+    def do_GET(self):
+        self.server.seen.append(self.path)
+        target = self.path.partition("/to/")[2]
+        self.send_response(302 if target else 200)
+        if target:
+            self.send_header("Location", target)
+        self.send_header("Content-Length", "2" if not target else "0")
+        self.end_headers()
+        self.wfile.write(b"" if target else b"ok")
+
+    def log_message(self, *_arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        server.seen = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.url = f"http://127.0.0.1:{server.server_address[1]}"
+        yield server
+        server.shutdown()
+
+
+def test_a_connection_goes_to_allowed_addresses_only(guards, server, monkeypatch):
+    monkeypatch.delenv("http_proxy", raising=False)
+
+    def fetch(url, options, allowed=lambda _url: True):
+        handler = guards.redirect_handler(urllib.request.HTTPRedirectHandler, options, allowed)
+        with contextlib.closing(urllib.request.build_opener(handler).open(url, timeout=10)) as answer:
+            return answer.read()
+
+    with pytest.raises(OSError, match="no address that may be asked"):
+        fetch(server.url, filters())
+    assert server.seen == []
+    assert fetch(server.url, filters(allowed=["127.0.0.1"])) == b"ok"
+    port = server.url.rpartition(":")[2]
+    # The name passed the check, and leads to the host only when it is asked.
+    with pytest.raises(OSError, match="no address that may be asked"):
+        fetch(f"{server.url}/to/http://localhost:{port}/secret", filters(allowed=["127.0.0.1"]))
+    with pytest.raises(OSError, match="Redirect to disallowed URL"):
+        fetch(f"{server.url}/to/{server.url}/secret", filters(allowed=["127.0.0.1"]), lambda _url: False)
+    assert "/secret" not in server.seen
+
+
+def call(application, **environ):
+    """Ask a WSGI application; gives the status and the body."""
+    statuses = []
+    body = application({"PATH_INFO": "/", **environ}, lambda status, headers: statuses.append(status))
+    return statuses[-1], b"".join(body).decode()
+
+
+def test_the_filter_answers_what_glance_lets_fall(guards, caplog):
+    def failing(error):
+        def application(_environ, _start_response):
+            raise error
+
+        return guards.Guard(application)
+
+    status, text = call(failing(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")))
+    assert (status, "can't be read" in text) == ("400 Bad Request", True)
+    status, text = call(failing(KeyError("a secret of the server")))
+    assert (status, "secret" in text) == ("500 Internal Server Error", False)
+    assert "a secret of the server" in caplog.text
+    status, _text = call(failing(AssertionError("never asked")), PATH_INFO="/\xff")
+    assert status == "400 Bad Request"
+    long = guards.Guard(failing(AssertionError("never asked")).application, lambda: 64)
+    assert call(long, HTTP_X_OPENSTACK_REQUEST_ID="x" * 65)[0].startswith("431 ")
+
+
+def test_a_release_without_a_guarded_function_does_not_start(guards):
+    class Controller:
+        def _do_add(self):
+            pass
+
+    with pytest.raises(guards.GuardError, match="Controller should have _do_replace"):
+        guards.guard_changes(Controller, ValueError)
+
+
+def test_functions_are_wrapped_once(guards):
+    class Controller:
+        def _do_add(self, req, image, change):
+            image.changed = change["path"]
+
+        _do_replace = _do_remove = _do_add
+
+    guards.guard_changes(Controller, PermissionError)
+    wrapped = Controller._do_add
+    guards.guard_changes(Controller, PermissionError)
+    assert Controller._do_add is wrapped
+    request = types.SimpleNamespace(context=types.SimpleNamespace(is_admin=False))
+    image = types.SimpleNamespace(owner="p1")
+    with pytest.raises(PermissionError):
+        Controller()._do_add(request, image, {"path": ["owner"]})
+    Controller()._do_add(request, image, {"path": ["mark"]})
+    assert image.changed == ["mark"]

@@ -1,0 +1,156 @@
+"""What a newcomer meets in a checkout: commands of the docs, make targets, and what git and the archive leave out."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tarfile
+
+import pytest
+
+PROJECT = pathlib.Path(__file__).parents[2]
+DOCS = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md")), *sorted(PROJECT.glob("roles/*/README.md"))]
+PLAYBOOKS = {path.stem for path in PROJECT.glob("playbooks/*.yml")}
+# As commands stand in the docs: after a prompt, or as code.
+COMMAND = r"(?:^[#$] |`)"
+
+
+def run(*command, cwd=PROJECT, **variables):
+    """Run a command as a shell with the tools in its path would, outside of the make that runs these tests."""
+    environment = {name: value for name, value in os.environ.items() if not re.match(r"MAKE|MFLAGS|ANSIBLE_", name)}
+    return subprocess.run(
+        command, cwd=cwd, env={**environment, **variables}, capture_output=True, text=True, check=False
+    )
+
+
+def named(pattern):
+    """Give (document, name) for each match of *pattern* in the docs."""
+    return {(path.name, name) for path in DOCS for name in re.findall(pattern, path.read_text(), re.MULTILINE)}
+
+
+@pytest.fixture(scope="module")
+def targets():
+    """Return the names of all targets."""
+    return set(re.findall(r"^([a-z][a-z-]*):", run("make", "--print-data-base", "--question").stdout, re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def listed():
+    """Return the names that `make` lists."""
+    return set(re.findall(r"^make (\S+)  *\S", run("make").stdout, re.MULTILINE))
+
+
+@pytest.fixture
+def inventory(tmp_path):
+    """Return the path of an inventory, with a blank in it."""
+    path = tmp_path / "my hosts.yml"
+    path.touch()
+    return path
+
+
+def test_make_targets_of_the_docs_exist(targets):
+    found = named(COMMAND + r"make ([a-z][a-z-]*)")
+    assert len(found) > 10
+    assert {(document, name) for document, name in found if name not in targets} == set()
+
+
+def test_playbooks_of_the_docs_exist():
+    found = named(r"\bplaybooks/(\w+)\.yml") | named(r"ansible-playbook [^\n]*glanceops\.image_service\.(\w+)")
+    assert len(found) > 5
+    assert {(document, name) for document, name in found if name not in PLAYBOOKS} == set()
+
+
+def test_every_playbook_is_in_the_readme_and_a_listed_target(listed):
+    rows = set(re.findall(r"^\| `(\w+)\.yml` \|", (PROJECT / "README.md").read_text(), re.MULTILINE))
+    assert rows == PLAYBOOKS
+    assert {name.replace("_", "-") for name in PLAYBOOKS - {"site"}} <= listed
+
+
+@pytest.mark.parametrize("playbook", sorted(PLAYBOOKS))
+def test_every_target_takes_an_inventory_and_arguments(inventory, playbook):
+    target = "deploy" if playbook == "site" else playbook.replace("_", "-")
+    shown = run("make", "--dry-run", target, f"INVENTORY={inventory}", "ARGS=--ask-vault-pass").stdout
+    (command,) = re.findall(r"^ansible-playbook .*", shown, re.MULTILINE)
+    assert command.startswith(f"ansible-playbook --inventory='{inventory}' ")
+    assert re.search(rf" playbooks/{playbook}\.yml( .*)? --ask-vault-pass$", command)
+    assert ".lab" not in command
+
+
+def test_dry_run_looks_at_no_service_that_it_did_not_change(inventory):
+    for arguments in ("--check --diff", "-e glance_api_port=9393 -C"):
+        shown = run("make", "--dry-run", "deploy", f"INVENTORY={inventory}", f"ARGS={arguments}").stdout
+        assert "playbooks/site.yml" in shown
+        assert "playbooks/status.yml" not in shown
+
+
+@pytest.mark.parametrize("target", ["deploy", "status", "destroy", "teardown"])
+def test_inventory_that_is_not_there_ends_make_before_anything_else(target):
+    ended = run("make", "--dry-run", target, "INVENTORY=inventories/typo")
+    assert ended.returncode
+    assert ended.stdout == ""
+    assert len(ended.stderr.splitlines()) == 1
+    assert "found nothing at inventories/typo" in ended.stderr
+
+
+def test_destroy_refuses_hosts_of_your_own(inventory):
+    ended = run("make", "--dry-run", "destroy", f"INVENTORY={inventory}")
+    assert ended.returncode
+    assert ended.stdout == ""
+    assert "make teardown INVENTORY=" in ended.stderr
+
+
+@pytest.mark.parametrize("options", [["-i", "inventories/typo"], ["-i", "inventories/single", "-i", "typo"]])
+def test_playbook_does_not_end_well_without_its_inventory(options):
+    ended = run("ansible-playbook", *options, "playbooks/backup.yml", "--list-hosts")
+    assert ended.returncode
+    assert "inventory" in ended.stderr
+
+
+# Names that differ from the examples in each of their letters.
+NAMES = ["mine", "jingle", "sangle", "sitgle", "sinkle", "singae", "singly", "clusted", "single2", "clusters", "s"]
+PRIVATE = [
+    *(f"inventories/{name}/hosts.yml" for name in NAMES),
+    "inventories/hosts",
+    "inventories/single/.credentials/admin",
+    "inventories/mine/.credentials/tls/ca.key",
+]
+# git takes these, as it takes any file that is put into an example.
+SECRET = ["inventories/cluster/group_vars/all/vault.yml", "inventories/single/host_vars/glance1.yml"]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a copy of this checkout as git has it, with private files put in."""
+    tree = tmp_path / "checkout"
+    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").stdout.split("\0")
+    for name in (*filter(None, listed), *PRIVATE, *SECRET):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        if (PROJECT / name).is_file() and name not in PRIVATE:
+            shutil.copy(PROJECT / name, tree / name)
+        else:
+            (tree / name).write_text("hidden")
+    return tree
+
+
+def test_archive_has_the_example_inventories_and_no_other(checkout, tmp_path):
+    built = run("ansible-galaxy", "collection", "build", "--output-path", str(tmp_path), cwd=checkout)
+    assert built.returncode == 0, built.stderr
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {member.name for member in archive.getmembers() if member.isfile()}
+    assert {name for name in names if name.startswith("inventories/")} == {
+        "inventories/single/hosts.yml",
+        "inventories/cluster/hosts.yml",
+        "inventories/cluster/group_vars/all/image_service.yml",
+    }
+    assert {"README.md", "playbooks/site.yml", "roles/common/vars/main/database.yml"} <= names
+    assert "ansible.cfg" not in names
+
+
+def test_git_takes_no_inventory_but_the_examples(checkout):
+    run("git", "init", "--quiet", cwd=checkout)
+    run("git", "add", "--all", cwd=checkout)
+    taken = set(run("git", "ls-files", cwd=checkout).stdout.splitlines())
+    assert {"inventories/single/hosts.yml", "inventories/cluster/hosts.yml"} <= taken
+    assert taken.isdisjoint(PRIVATE)
