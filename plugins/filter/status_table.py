@@ -20,7 +20,7 @@ description:
     M(glanceops.image_service.image_status), of the registry that of M(glanceops.image_service.service_info), of the
     scrubber that of M(glanceops.image_service.scrubber_info), of the load balancer that of
     M(glanceops.image_service.loadbalancer_info).
-  - Makes one line for the headings and one for each host.
+  - Makes one line for the headings and one for each host, in the order of their names.
   - A host without results, such as one that was not reached, has a line that says so.
 options:
   _input:
@@ -131,7 +131,7 @@ _TABLES = {
 def status_table(hosts: Iterable[str], found: Mapping[str, Any], service: str = "api") -> list[str]:
     """Return the lines of the table, its columns as wide as their widest cell."""
     headings, row = _TABLES[service]
-    rows = [headings, *(row(host, found[host]) for host in hosts)]
+    rows = [headings, *(row(host, found[host]) for host in sorted(hosts))]
     widths = [max(len(line[column]) for line in rows) for column in range(len(headings))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in rows]
 

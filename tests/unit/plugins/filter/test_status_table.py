@@ -145,8 +145,8 @@ def test_columns_are_as_wide_as_their_widest_cell():
     found = {"a": {}, "long-name.example.com": {"__glance_service": RUNS, "__glance_images": images(active=1)}}
     assert t.status_table(["long-name.example.com", "a"], found) == [
         "HOST                   RELEASE  UNIT     ADDRESS                HEALTH       IMAGES",
-        "long-name.example.com  2026.2   active   http://127.0.0.1:9292  200 OK       1 (1 active)",
         "a                      unknown  unknown  unknown                not reached  unknown",
+        "long-name.example.com  2026.2   active   http://127.0.0.1:9292  200 OK       1 (1 active)",
     ]
 
 
