@@ -548,6 +548,44 @@ def guard_members(deserializer: type, bad_request: Callable) -> None:
 # ---- Loading -------------------------------------------------------------------------------------------------------
 
 
+# ---- Images that are changed or deleted by several at once ---------------------------------------------------------
+
+# How often a change is begun anew. Whoever is in its way writes a few rows.
+CHANGE_TRIES = 5
+
+
+def guard_updates(api: Any, gone: tuple[type[Exception], ...]) -> None:
+    """Have *api*, glance.db.sqlalchemy.api, begin a change anew when a row that it has read is gone as it writes.
+
+    The task of an import removes its notes from an image that is active already. Who changed or deleted the image in
+    that moment got 500. *gone* are the errors of SQLAlchemy that say so; its transaction is rolled back by then.
+    """
+
+    def guarded(image_update: Callable) -> Callable:
+        @functools.wraps(image_update)
+        def update_again(*args: Any, **kwargs: Any) -> Any:
+            for _try in range(CHANGE_TRIES - 1):
+                try:
+                    return image_update(*args, **kwargs)
+                except gone as error:
+                    LOG.info("An image was changed by somebody else, too: %s", error)
+            return image_update(*args, **kwargs)
+
+        return update_again
+
+    replace(api, "image_update", guarded)
+
+
+def guard_transitions(image: Any) -> None:
+    """Let *image*, glance.domain.Image, go from deactivated to pending_delete.
+
+    With delayed_delete, an administrator could not delete a deactivated image: 400. Members can, as Glance hides the
+    locations from them; the scrubber of this collection takes up the data that this leaves.
+    """
+    targets = image.valid_state_targets
+    image.valid_state_targets = {**targets, "deactivated": tuple({*targets["deactivated"], "pending_delete"})}
+
+
 def replace(owner: Any, name: str, wrap: Callable) -> None:
     """Put what *wrap* makes of the attribute *name* of *owner* in its place, once."""
     found = getattr(owner, name, None)
@@ -563,11 +601,14 @@ def replace(owner: Any, name: str, wrap: Callable) -> None:
 def install() -> None:
     """Wrap the functions of the Glance of this process. Raises GuardError if one is missing."""
     import sqlalchemy
+    import sqlalchemy.orm.exc
     import webob.exc
+    from glance import domain
     from glance.api import common
     from glance.api.v2 import image_members, images
     from glance.common import utils, wsgi
     from glance.common.scripts import utils as scripts
+    from glance.db.sqlalchemy import api as records
     from glance.db.sqlalchemy import models
     from glance_store import exceptions
     from glance_store._drivers import http as http_driver
@@ -593,6 +634,10 @@ def install() -> None:
     )
     guard_members(image_members.RequestDeserializer, bad_request)
     guard_filters(images.RequestDeserializer, sqlalchemy.inspect(models.Image).relationships.keys(), bad_request)
+    # Ussuri's SQLAlchemy has no class of its own for a session that was rolled back.
+    rolled_back = getattr(sqlalchemy.exc, "PendingRollbackError", sqlalchemy.exc.InvalidRequestError)
+    guard_updates(records, (sqlalchemy.orm.exc.StaleDataError, rolled_back))
+    guard_transitions(domain.Image)
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
     guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
     # Ussuri knows no limits of Keystone.

@@ -280,3 +280,31 @@ def test_an_upload_of_unknown_size_is_limited_to_what_is_left(guards, size, by_k
             common.check_quota("context", size, "db")
     else:
         assert common.check_quota("context", size, "db", image_id="i") == limit
+
+
+@pytest.mark.parametrize("failures", [0, 1, 4, 5])
+def test_a_change_is_begun_anew_when_a_row_is_gone(guards, failures):
+    calls = []
+
+    def image_update(context, image, purge_props=False):
+        calls.append((context, image, purge_props))
+        if len(calls) <= failures:
+            raise LookupError("0 were matched")
+        return "updated"
+
+    api = types.SimpleNamespace(image_update=image_update)
+    guards.guard_updates(api, (LookupError,))
+    if failures == 5:
+        with pytest.raises(LookupError):
+            api.image_update("context", "image", purge_props=True)
+    else:
+        assert api.image_update("context", "image", purge_props=True) == "updated"
+    assert calls == [("context", "image", True)] * min(failures + 1, 5)
+
+
+def test_a_deactivated_image_can_be_deleted_later(guards):
+    image = types.SimpleNamespace(valid_state_targets={"deactivated": ("active", "deleted"), "deleted": ()})
+    for _time in range(2):
+        guards.guard_transitions(image)
+        targets = {status: sorted(others) for status, others in image.valid_state_targets.items()}
+        assert targets == {"deactivated": ["active", "deleted", "pending_delete"], "deleted": []}
