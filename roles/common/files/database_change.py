@@ -56,10 +56,10 @@ def main(present: str, wanted: str) -> None:
     before, after = (sqlalchemy.engine.make_url(url) for url in urls)
     if place(before) == place(after):
         return
+    held, reason = None, ""
     try:
         held = images(before)
     except sqlalchemy.exc.SQLAlchemyError as error:
-        held = None
         reason = " ".join(str(getattr(error, "orig", None) or error).split())
     try:
         there = images(after)
@@ -76,7 +76,7 @@ def main(present: str, wanted: str) -> None:
     if missing:
         named = ", ".join(missing[:NAMED]) + (" and others" if len(missing) > NAMED else "")
         refuse(
-            f"the database should hold the images that the service has now, {len(held)} in number",
+            f"the database should hold all {len(held)} images of the present one",
             f"that the new one lacks {len(missing)} of them ({named})",
             "bring a dump of the present one there first (docs/database.md)",
         )

@@ -186,7 +186,7 @@ def scrub(options: argparse.Namespace) -> int:
     if not before:
         return failed
     program = os.path.join(os.path.dirname(sys.executable), "glance-scrubber")
-    # Again for what is left: SQLite may be locked by the API at that moment, which is no reason to wake anybody.
+    # Again for what is left, since the API may be at work on it at that moment, which is no reason to wake anybody.
     for _attempt in range(ATTEMPTS):
         done = subprocess.run([program, f"--config-file={options.config_file}"], stdin=subprocess.DEVNULL, check=False)
         if done.returncode != 0:
@@ -269,7 +269,8 @@ def store_of(location: Any) -> str | None:
 
 def uri_of(location: Any) -> str:
     """Return where the data of *location* is, which may be encrypted in the database."""
-    if not CONF.metadata_encryption_key:
+    # One that was recorded before there was a key is as it was; Base64 has no colon.
+    if not CONF.metadata_encryption_key or "://" in location.value:
         return location.value
     from glance.common import crypt
 
