@@ -22,9 +22,10 @@ def test_run_without_a_change_is_short_and_changes_nothing(site, service, host_n
     run = site(None, "-vvv")
     assert run.rc == 0, run.output
     assert run.changed == 0, run.output
-    assert sum(counts["ok"] + counts["skipped"] for counts in run.recap.values()) <= 40
+    # A third of each is the database's, which is on the same host.
+    assert sum(counts["ok"] + counts["skipped"] for counts in run.recap.values()) <= 66
     assert host_name in run.recap
-    assert 0 < run.output.count("Using module file") <= 12
+    assert 0 < run.output.count("Using module file") <= 17
     assert service.state() == before
 
 
