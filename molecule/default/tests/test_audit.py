@@ -136,7 +136,7 @@ def delete_deactivated(user, admin):
     return image
 
 
-def test_refused_upload_can_be_uploaded_again_or_deleted(box, as_user):
+def test_refused_upload_can_be_uploaded_again_or_deleted(box, as_user, playbook):
     user = as_user("u1")
     again, gone = refuse_upload(user), refuse_upload(user)
     assert box.audit() >= {("refused data", each, "queued") for each in (again, gone)}
@@ -148,6 +148,12 @@ def test_refused_upload_can_be_uploaded_again_or_deleted(box, as_user):
     # Any data, of another size and hash than that which was refused.
     raw = user.create()
     assert user.upload(raw, [DATA]).status == 204
+    at_once = refuse_upload(user)
+    assert user.request("DELETE", f"/v2/images/{at_once}").status == 204
+    assert box.status(at_once) == "pending_delete"
+    restored = playbook("restore_image.yml", {"image_id": at_once})
+    assert restored.rc != 0
+    assert "it never had data that Glance accepted" in restored.failures
     qcow2 = b"QFI\xfb\x00\x00\x00\x03" + bytes(96) + bytes(65536)
     assert user.upload(again, [qcow2]).status in (204, 415)
     assert user.request("DELETE", f"/v2/images/{gone}").status == 204
@@ -198,7 +204,7 @@ def test_upload_whose_process_died_is_given_up_and_one_that_is_paused_is_not(box
     user = as_user("u1")
     dead = user.create()
     with upload_held(user, dead, wait_until):
-        box.host.check_output("systemctl kill --signal=KILL glance-api.service")
+        service.kill()
         wait_until(lambda: service.show("ActiveState") == "active", 60)
         wait_until(lambda: user.request("GET", "/healthcheck").status == 200, 60)
     assert user.show(dead)["status"] == "saving"

@@ -35,7 +35,7 @@ def test_service_that_is_still_loading_can_be_restarted(host, service, api, wait
         again = host.run("timeout 60 systemctl restart glance-api")
     finally:
         if service.show("ActiveState") == "deactivating":
-            host.check_output("systemctl kill --signal=KILL glance-api")
+            service.kill()
         wait_until(lambda: api.request("GET", "/v2/images").status == 200)
     assert again.rc == 0, again
 

@@ -173,7 +173,7 @@ def test_a_restart_holds_requests_until_it_is_over(admin, host, service, wait_un
     for thread in threads:
         thread.start()
     try:
-        _done, seconds = timed(lambda: host.check_output("systemctl restart glance-api"))
+        host.check_output("systemctl restart glance-api")
     finally:
         wait_until(lambda: admin.request("GET", "/healthcheck").status == 200, 60)
         over.set()
@@ -181,8 +181,7 @@ def test_a_restart_holds_requests_until_it_is_over(admin, host, service, wait_un
             thread.join(60)
     assert service.main_pid != before
     assert len(answers) > 8
-    # As long as HAProxy waits. Glance is there in a fifth of it, except on a machine with much other work.
-    assert set(answers) == {200} or seconds > 28
+    assert set(answers) == {200}
 
 
 def test_a_restart_beside_a_slow_upload_answers_503_meanwhile(admin, host, service, begin, in_service, wait_until):
@@ -195,7 +194,11 @@ def test_a_restart_beside_a_slow_upload_answers_503_meanwhile(admin, host, servi
     try:
         wait_until(lambda: service.show("ActiveState") == "deactivating")
         for path in ("/v2/images", "/healthcheck"):
-            answer, seconds = timed(lambda path=path: admin.request("GET", path))
+            # Glance takes requests for a moment yet after systemd has begun to stop it.
+            def refused(path=path):
+                return (answer := admin.request("GET", path)).status != 200 and answer
+
+            answer, seconds = timed(lambda: wait_until(refused))
             assert answer.status == 503, answer
             assert b"try again" in answer.body
             assert seconds < 45

@@ -577,13 +577,18 @@ def guard_updates(api: Any, gone: tuple[type[Exception], ...]) -> None:
 
 
 def guard_transitions(image: Any) -> None:
-    """Let *image*, glance.domain.Image, go from deactivated to pending_delete.
+    """Let *image*, glance.domain.Image, go to pending_delete from wherever it may go to deleted.
 
-    With delayed_delete, an administrator could not delete a deactivated image: 400. Members can, as Glance hides the
-    locations from them; the scrubber of this collection takes up the data that this leaves.
+    With delayed_delete, Glance knows that way from active alone, and answers 400 to a deletion of a deactivated image
+    by an administrator, and of one that has a location already, or still: in the midst of an import to several stores,
+    or after an upload whose data was refused.
     """
-    targets = image.valid_state_targets
-    image.valid_state_targets = {**targets, "deactivated": tuple({*targets["deactivated"], "pending_delete"})}
+
+    def more(status: str, others: Iterable[str]) -> tuple[str, ...]:
+        later = {"pending_delete"} if "deleted" in others and status != "pending_delete" else set()
+        return tuple({*others, *later})
+
+    image.valid_state_targets = {status: more(status, others) for status, others in image.valid_state_targets.items()}
 
 
 def replace(owner: Any, name: str, wrap: Callable) -> None:

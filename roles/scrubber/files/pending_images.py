@@ -302,6 +302,8 @@ def read_image(image_id: str) -> Any:
         raise RefusalError("its data was removed, by the scrubber or by a deletion without delay")
     if image.status != PENDING or not image.deleted:
         raise RefusalError(f"it is not deleted: its status is {image.status}")
+    if image.size is None:
+        raise RefusalError("it never had data that Glance accepted")
     return image
 
 

@@ -302,9 +302,13 @@ def test_a_change_is_begun_anew_when_a_row_is_gone(guards, failures):
     assert calls == [("context", "image", True)] * min(failures + 1, 5)
 
 
-def test_a_deactivated_image_can_be_deleted_later(guards):
-    image = types.SimpleNamespace(valid_state_targets={"deactivated": ("active", "deleted"), "deleted": ()})
+def test_what_can_be_deleted_can_be_deleted_later(guards):
+    states = {"deactivated": ("active", "deleted"), "queued": ["deleted"], "pending_delete": ["deleted"]}
+    image = types.SimpleNamespace(valid_state_targets=states)
     for _time in range(2):
         guards.guard_transitions(image)
-        targets = {status: sorted(others) for status, others in image.valid_state_targets.items()}
-        assert targets == {"deactivated": ["active", "deleted", "pending_delete"], "deleted": []}
+        assert {status: sorted(others) for status, others in image.valid_state_targets.items()} == {
+            "deactivated": ["active", "deleted", "pending_delete"],
+            "queued": ["deleted", "pending_delete"],
+            "pending_delete": ["deleted"],
+        }
