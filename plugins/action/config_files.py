@@ -34,6 +34,13 @@ def refusals(options: Mapping[str, Any]) -> Iterator[str]:
                 yield f"the value of option {option} of [{section}] holds a line break"
 
 
+class Variables(dict):
+    """Variables for the lookup of templates, which makes a deep copy of all that there are to add some of its own."""
+
+    def __deepcopy__(self, _memo: dict) -> dict[str, Any]:
+        return dict(self)
+
+
 class ActionModule(ActionBase):
     """Action plugin of the module of the same name; takes its options."""
 
@@ -49,7 +56,7 @@ class ActionModule(ActionBase):
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
         # Before ansible-core 2.19 a value with braces in it would be taken for a template once more.
         given = {"options": wrap_var(options)}
-        (item["content"],) = lookup.run([template], variables=task_vars, template_vars=given)
+        (item["content"],) = lookup.run([template], variables=Variables(task_vars), template_vars=given)
         return item
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
