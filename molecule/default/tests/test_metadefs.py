@@ -10,7 +10,7 @@ import pytest
 testinfra_hosts = ["ansible://glance_api"]
 
 NAMESPACES = "/v2/metadefs/namespaces"
-DELETED, CHANGED = "OS::Compute::XenAPI", "OS::Compute::Watchdog"
+DELETED, CHANGED, CUT_OFF = "OS::Compute::XenAPI", "OS::Compute::Watchdog", "OS::Compute::VMwareQuotaFlavor"
 
 
 @pytest.fixture
@@ -60,12 +60,19 @@ def test_api_has_all_that_the_release_ships(namespaces, shipped):
     assert namespaces().keys() == shipped
 
 
-def test_deleted_namespace_comes_back_whole_and_a_changed_one_stays(site, api, namespaces, shipped):
-    whole = show(api, DELETED)
-    own = show(api, CHANGED)["description"]
+def test_what_was_deleted_or_cut_off_comes_back_whole_and_what_was_changed_stays(site, api, host, namespaces, shipped):
+    whole, own, cut = show(api, DELETED), show(api, CHANGED)["description"], show(api, CUT_OFF)
     delete(api, DELETED)
     change(api, CHANGED, description="changed by an operator", protected=True)
     try:
+        away = site({"glance_metadefs": False})
+        assert (away.rc, away.changed) == (0, 0), away.output
+        # As a host that goes down between a namespace and its properties leaves them.
+        change(api, CUT_OFF, protected=False)
+        for lost in cut["properties"]:
+            answer = api.request("DELETE", f"{NAMESPACES}/{quote(CUT_OFF, safe='')}/properties/{quote(lost, safe='')}")
+            assert answer.status == 204, answer
+        host.check_output("touch /etc/glance/.loading-metadefs")
         check = site(None, "--check")
         assert (check.rc, check.changed) == (0, 1), check.output
         assert DELETED not in namespaces()
@@ -73,33 +80,11 @@ def test_deleted_namespace_comes_back_whole_and_a_changed_one_stays(site, api, n
         assert (run.rc, run.changed) == (0, 1), run.output
         assert namespaces().keys() == shipped
         assert show(api, DELETED)["properties"] == whole["properties"]
+        assert show(api, CUT_OFF)["properties"] == cut["properties"]
+        assert not host.file("/etc/glance/.loading-metadefs").exists
         assert show(api, CHANGED)["description"] == "changed by an operator"
         again = site()
         assert (again.rc, again.changed) == (0, 0), again.output
     finally:
         change(api, CHANGED, description=own, protected=True)
-
-
-def test_load_that_was_cut_off_is_made_up_for(site, api, host):
-    """As a host that goes down between a namespace and its properties leaves them."""
-    whole = show(api, DELETED)
-    lost = next(iter(whole["properties"]))
-    change(api, DELETED, protected=False)
-    answer = api.request("DELETE", f"{NAMESPACES}/{quote(DELETED, safe='')}/properties/{lost}")
-    assert answer.status == 204, answer
-    host.check_output("touch /etc/glance/.loading-metadefs")
-    run = site()
-    assert (run.rc, run.changed) == (0, 1), run.output
-    assert show(api, DELETED)["properties"] == whole["properties"]
-    assert not host.file("/etc/glance/.loading-metadefs").exists
-    change(api, DELETED, protected=True)
-
-
-def test_deleted_namespace_stays_away_if_told_so(site, api, namespaces):
-    delete(api, DELETED)
-    run = site({"glance_metadefs": False})
-    assert (run.rc, run.changed) == (0, 0), run.output
-    assert DELETED not in namespaces()
-    run = site()
-    assert (run.rc, run.changed) == (0, 1), run.output
-    assert DELETED in namespaces()
+        change(api, CUT_OFF, protected=True)

@@ -58,6 +58,3 @@ def test_teardown_removes_data_and_user_if_told_so(playbook, api, host):
     run = playbook("site.yml")
     assert run.rc == 0, run.output
     assert api.request("GET", "/v2/images").json["images"] == []
-    run = playbook("site.yml")
-    assert run.rc == 0, run.output
-    assert run.changed == 0, run.output
