@@ -148,7 +148,7 @@ async def guess(seconds: float) -> int:
 async def measure(password: str, seconds: float) -> dict[str, Any]:
     """Ask for lists, health checks and transfers for *seconds*."""
     (lists, lists_failed), (health, health_failed), (transfers, transfers_failed) = await asyncio.gather(
-        quick(password, "/v2/images", seconds, 0.1),
+        quick(password, "/v2/images", seconds, 0.05),
         quick(password, "/healthcheck", seconds, 0.25),
         quick_transfers(password, seconds),
     )
@@ -228,7 +228,7 @@ def main() -> None:
     parser.add_argument("--ssh-config", default=".lab/deploy/ssh_config")
     parser.add_argument("--host", default="glance1")
     parser.add_argument("--password-file", default="inventories/single/.credentials/admin")
-    parser.add_argument("--seconds", type=float, default=30, help="of each part")
+    parser.add_argument("--seconds", type=float, default=60, help="of each part")
     parser.add_argument("--slow", type=int, default=100, help="uploads, and as many downloads")
     parser.add_argument("--guessing", type=int, default=16, help="connections with wrong passwords")
     given = parser.parse_args()
