@@ -118,6 +118,41 @@ def test_a_killed_api_loses_what_was_in_flight_and_no_more(hosts, traffic, wait_
     wait_until(lambda: servers("balancer1")["api1"] == "UP" and servers("balancer2")["api1"] == "UP", 60)
 
 
+ASK_BALANCER = """
+import socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.connect("/run/haproxy/admin.sock")
+connection.sendall(f"{sys.argv[1]}\\n".encode())
+print(connection.makefile().read())
+"""
+
+
+@pytest.fixture
+def unnoticed(hosts):
+    """Keep the balancers from noticing that the first API host answers no more."""
+
+    def tell(command):
+        for name in BALANCERS:
+            assert hosts[name].check_output("python3 -c %s %s", ASK_BALANCER, command).strip() == ""
+
+    tell("disable health glance_api/api1")
+    try:
+        yield
+    finally:
+        tell("enable health glance_api/api1")
+
+
+def test_what_a_stopped_api_was_asked_goes_to_the_other_host(hosts, balanced, unnoticed):
+    hosts["api1"].check_output("systemctl stop glance-api")
+    try:
+        for number in range(20):
+            image = balanced.create(name=f"elsewhere {number}")
+            assert balanced.show(image)["name"] == f"elsewhere {number}"
+            balanced.remove_made()
+    finally:
+        hosts["api1"].check_output("systemctl start glance-api")
+
+
 def test_a_killed_balancer_is_replaced(hosts, traffic, virtual_address, wait_until):
     (name,) = holder(hosts, virtual_address)
     with traffic() as seen:
