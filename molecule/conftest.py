@@ -690,6 +690,24 @@ def upload_over_restart(api: Api, host: Any, service: Service) -> Callable[[], t
 
 
 @pytest.fixture(scope="session")
+def kill() -> Callable[[Any, str], None]:
+    """Kill all processes of a unit on a host: ``kill(host, unit)`` returns when they have ended."""
+
+    def processes(host: Any, unit: str) -> set[str]:
+        found = (line.split() for line in host.check_output("ps -eo pid=,unit=").splitlines())
+        return {pid for pid, of in found if of == unit}
+
+    def run(host: Any, unit: str) -> None:
+        before = processes(host, unit)
+        assert before, f"{unit} should run, found no process of it"
+        # It fails when a worker ends by itself before its turn, since its master is gone. What counts is checked below.
+        host.run("systemctl kill --signal=KILL %s", unit)
+        wait_until(lambda: not before & processes(host, unit))
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def server_statuses() -> Callable[[Any], dict[str, dict[str, str]]]:
     """Ask a host with HAProxy for the status of each server, by backend and name."""
     ask = (

@@ -56,7 +56,7 @@ def test_copy_that_a_user_removed_goes_when_it_is_due(every):
     assert every(audit).common == []
 
 
-def test_upload_whose_process_died_is_taken_up(every, wait_until):
+def test_upload_whose_process_died_is_taken_up(every, kill, wait_until):
     def die(it):
         image, go_on = it.api.create(), threading.Event()
 
@@ -72,7 +72,7 @@ def test_upload_whose_process_died_is_taken_up(every, wait_until):
         thread.start()
         try:
             wait_until(lambda: files(it, image))
-            it.host.check_output("systemctl kill --signal=KILL glance-api.service")
+            kill(it.host, "glance-api.service")
         finally:
             go_on.set()
             thread.join(60)

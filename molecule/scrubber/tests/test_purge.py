@@ -51,24 +51,26 @@ def left(it, image):
 def test_old_records_go_and_younger_ones_stay(every, playbook, scrubbed):
     old, young = scrubbed(31, 29)
     check = playbook("purge.yml", AGE, "--check")
-    assert (check.rc, check.changed) == (0, 3), check.output
+    assert (check.rc, check.changed) == (0, len(every.names)), check.output
     assert "Would purge 1 record of image_locations, 1 of image_members" in check.output
     assert every(left, old).common == ["images", *CHILDREN]
     run = playbook("purge.yml", AGE)
-    assert (run.rc, run.changed) == (0, 3), run.output
-    assert run.output.count("Purged 1 record of image_locations, 1 of image_members, 1 of image_properties, 1 of") == 3
+    assert (run.rc, run.changed) == (0, len(every.names)), run.output
+    assert run.output.count(
+        "Purged 1 record of image_locations, 1 of image_members, 1 of image_properties, 1 of"
+    ) == len(every.names)
     # Its id is given to no other image.
     assert every(left, old).common == ["images"]
     assert every(left, young).common == ["images", *CHILDREN]
     again = playbook("purge.yml", AGE)
     assert (again.rc, again.changed) == (0, 0), again.output
-    assert again.output.count("No record was old enough.") == 3
+    assert again.output.count("No record was old enough.") == len(every.names)
 
 
 def test_records_of_images_go_if_told_so(every, playbook, scrubbed):
     old, young = scrubbed(61, 59)
     run = playbook("purge.yml", {**AGE, "glance_purge_images_age_days": 60})
-    assert (run.rc, run.changed) == (0, 3), run.output
+    assert (run.rc, run.changed) == (0, len(every.names)), run.output
     assert every(left, old).common == []
     assert every(left, young).common == ["images"]
 
@@ -84,7 +86,7 @@ def test_image_that_waits_can_still_be_restored(every, playbook, restore, scrubb
     waiting = every(make)
     every.delete(waiting)
     run = playbook("purge.yml", AGE)
-    assert (run.rc, run.changed) == (0, 3), run.output
+    assert (run.rc, run.changed) == (0, len(every.names)), run.output
     assert every(left, old).common == ["images"]
     assert restore(waiting)
     assert every.look(waiting).common == {(200, "active", "fast")}
