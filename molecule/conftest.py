@@ -623,13 +623,6 @@ class Service:
     def main_pid(self) -> int:
         return int(self.show("MainPID"))
 
-    def kill(self) -> None:
-        """Let the unit's processes die without a word."""
-        before = self.main_pid
-        # It reports EIO when it meets one that is a zombie already: /proc says 0 for its PID.
-        self.host.run("systemctl kill --signal=KILL %s", self.unit)
-        wait_until(lambda: self.main_pid != before)
-
     def starts(self) -> int:
         """Return how often systemd has told that the unit was started."""
         started = "MESSAGE_ID=39f53479d3a045ac8e11786248231fbf"

@@ -104,11 +104,11 @@ def test_a_refused_option_takes_no_host_out_of_rotation(hosts, site_of_all, opti
     assert not any(hosts[name].file("/etc/glance/healthcheck_disable").exists for name in API_HOSTS)
 
 
-def test_a_killed_api_loses_what_was_in_flight_and_no_more(hosts, traffic, wait_until, servers):
+def test_a_killed_api_loses_what_was_in_flight_and_no_more(hosts, traffic, wait_until, servers, kill):
     with traffic() as seen:
         wait_until(lambda: seen.answers > 100, 60)
         killed = time.monotonic()
-        hosts["api1"].check_output("systemctl kill --signal=KILL glance-api")
+        kill(hosts["api1"], "glance-api.service")
         dead = time.monotonic() + SECONDS_TO_DIE
         wait_until(lambda: seen.good and seen.good[-1] > dead + SECONDS_BACK, 60)
     # A request that came later met a balancer that tried the other host.
@@ -153,13 +153,14 @@ def test_what_a_stopped_api_was_asked_goes_to_the_other_host(hosts, balanced, un
         hosts["api1"].check_output("systemctl start glance-api")
 
 
-def test_a_killed_balancer_is_replaced(hosts, traffic, virtual_address, wait_until):
+def test_a_killed_balancer_is_replaced(hosts, traffic, virtual_address, wait_until, kill):
     (name,) = holder(hosts, virtual_address)
     with traffic() as seen:
         wait_until(lambda: seen.answers > 100, 60)
         killed = time.monotonic()
         # Masked at run time, so that systemd does not bring it back before the other one is needed.
-        hosts[name].check_output("systemctl mask --runtime haproxy && systemctl kill --signal=KILL haproxy")
+        hosts[name].check_output("systemctl mask --runtime haproxy")
+        kill(hosts[name], "haproxy.service")
         try:
             wait_until(lambda: seen.good and seen.good[-1] > killed + 2 * SECONDS_BACK, 60)
             assert holder(hosts, virtual_address) == [other for other in BALANCERS if other != name]

@@ -200,11 +200,11 @@ def test_refused_import_is_given_up_and_its_files_go(box, as_user, wait_until):
     assert box.audit() == set()
 
 
-def test_upload_whose_process_died_is_given_up_and_one_that_is_paused_is_not(box, as_user, wait_until, service):
+def test_upload_whose_process_died_is_given_up_and_one_that_is_paused_is_not(box, as_user, wait_until, service, kill):
     user = as_user("u1")
     dead = user.create()
     with upload_held(user, dead, wait_until):
-        service.kill()
+        kill(box.host, "glance-api.service")
         wait_until(lambda: service.show("ActiveState") == "active", 60)
         wait_until(lambda: user.request("GET", "/healthcheck").status == 200, 60)
     assert user.show(dead)["status"] == "saving"

@@ -29,13 +29,13 @@ def test_run_without_a_change_is_short_and_changes_nothing(site, service, host_n
     assert service.state() == before
 
 
-def test_service_that_is_still_loading_can_be_restarted(host, service, api, wait_until):
+def test_service_that_is_still_loading_can_be_restarted(host, service, api, wait_until, kill):
     host.check_output("systemctl restart glance-api")
     try:
         again = host.run("timeout 60 systemctl restart glance-api")
     finally:
         if service.show("ActiveState") == "deactivating":
-            service.kill()
+            kill(host, "glance-api.service")
         wait_until(lambda: api.request("GET", "/v2/images").status == 200)
     assert again.rc == 0, again
 
