@@ -265,18 +265,21 @@ def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any], image_
 
     2026.2 resolves a name, checks its addresses and connects to one of them. It looks at loopback and link-local
     addresses only, so ``0.0.0.0``, ``::ffff:0.0.0.0`` and the host's own addresses pass (resolve_pinned_address).
-    Releases before it look at the name alone (validate_import_uri), and write downloads of any length into the staging
-    area. Ussuri follows every redirect.
+    Debian's packages of older releases have the same by their security updates, and give one address in place of a
+    list. Other releases look at the name alone (validate_import_uri), and write downloads of any length into the
+    staging area. Ussuri follows every redirect.
     """
     if hasattr(utils, "resolve_pinned_address"):
 
         def pinned(resolve: Callable) -> Callable:
             @functools.wraps(resolve)
-            def resolve_allowed(hostname: str, port: int) -> list[str]:
-                addresses = [each for each in resolve(hostname, port) if may_connect(hostname, each, filters())]
+            def resolve_allowed(hostname: str, port: int) -> list[str] | str:
+                found = resolve(hostname, port)
+                single = isinstance(found, str)
+                addresses = [each for each in ([found] if single else found) if may_connect(hostname, each, filters())]
                 if not addresses:
                     raise ValueError(f"no allowed addresses for external host: {hostname}")
-                return addresses
+                return addresses[0] if single else addresses
 
             return resolve_allowed
 

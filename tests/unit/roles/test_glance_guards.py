@@ -209,6 +209,15 @@ def test_a_connection_goes_to_allowed_addresses_only(guards, server, monkeypatch
     assert "/secret" not in server.seen
 
 
+@pytest.mark.parametrize("form", [list, "".join], ids=["a list, as 2026.2", "one address, as Debian's packages"])
+def test_what_glance_has_resolved_is_judged_in_the_form_that_it_gave(guards, form):
+    utils = types.SimpleNamespace(resolve_pinned_address=lambda hostname, _port: form([hostname]))
+    guards.guard_downloads(utils, None, filters, lambda: 0)
+    assert utils.resolve_pinned_address("192.0.2.1", 80) == form(["192.0.2.1"])
+    with pytest.raises(ValueError, match="no allowed addresses for external host"):
+        utils.resolve_pinned_address("127.0.0.1", 80)
+
+
 def call(application, **environ):
     """Ask a WSGI application; gives the status and the body."""
     statuses = []
