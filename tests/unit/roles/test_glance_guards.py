@@ -1,9 +1,11 @@
 """What the guards around Glance refuse, and that they stand around the functions that they name."""
 
 import contextlib
+import datetime
 import http.server
 import importlib.util
 import ipaddress
+import json
 import pathlib
 import socket
 import threading
@@ -159,6 +161,39 @@ def test_paths_and_queries(guards, path, query, refused):
 )
 def test_texts_that_no_database_takes(guards, value, refused):
     assert bool(guards.refused_json(value)) == refused
+
+
+def test_bodies_of_requests_are_judged_and_answers_of_a_registry_are_not(guards):
+    class Deserializer:
+        def default(self, request):
+            return {"body": self.from_json(request.body)} if request.body else {}
+
+        def from_json(self, text):
+            return json.loads(text)
+
+    class OfRegistry(Deserializer):
+        def from_json(self, text):
+            return {"created_at": datetime.datetime.fromisoformat(json.loads(text))}
+
+    def nothing(*_arguments):
+        pass
+
+    wsgi = types.SimpleNamespace(
+        Resource=type("Resource", (), {"dispatch": nothing}),
+        JSONRequestDeserializer=Deserializer,
+        Request=type("Request", (), {"get_range_from_request": nothing}),
+    )
+    guards.guard_requests(wsgi, ValueError, OverflowError, IndexError, nothing)
+
+    def read(body, length=1):
+        return Deserializer().default(types.SimpleNamespace(content_length=length, body=body))
+
+    assert (read('{"name": "x"}'), read("")) == ({"body": {"name": "x"}}, {})
+    with pytest.raises(ValueError, match="holds a NUL"):
+        read(r'{"name": "\u0000"}')
+    with pytest.raises(OverflowError, match="bytes at most"):
+        read("{}", guards.JSON_LIMIT + 1)
+    assert OfRegistry().from_json('"2026-11-29"') == {"created_at": datetime.datetime(2026, 11, 29)}
 
 
 class Server(http.server.BaseHTTPRequestHandler):
