@@ -53,7 +53,8 @@ def main(present: str, wanted: str) -> None:
     urls = [connection(path).replace("$$", "$") for path in (present, wanted)]
     if not all(urls):
         return
-    before, after = (sqlalchemy.engine.make_url(url) for url in urls)
+    # By the name that SQLAlchemy 1.3, which ussuri brings, has too.
+    before, after = (sqlalchemy.engine.url.make_url(url) for url in urls)
     if place(before) == place(after):
         return
     held, reason = None, ""
