@@ -76,9 +76,12 @@ def api_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
     service = results.get("__glance_service") or {}
     if "state" not in service:
         return (host, "unknown", "unknown", "unknown", trouble(service), "unknown")
-    # A skipped question has no result: the API does not answer.
+    # A skipped question has no result: the API does not answer, or there is nobody to ask as.
     images = results.get("__glance_images") or {}
-    shown = "unknown" if images.get("skipped") or not images else image_counts(images)
+    if images.get("skipped") and service.get("healthy"):
+        shown = "not counted: no user is an admin with a password"
+    else:
+        shown = "unknown" if images.get("skipped") or not images else image_counts(images)
     return (host, service["release"], service["state"], service["address"], service["health"], shown)
 
 

@@ -1,11 +1,12 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can't be right in the passwords of ``glance_basic_users``, and how long their credentials are."""
+"""What can't be right in the passwords and hashes of ``glance_basic_users``, and how long their credentials are."""
 
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,16 @@ USERS = "glance_basic_users"
 SHORTEST_CHARACTERS = 8
 # crypt(3) refuses a passphrase of CRYPT_MAX_PASSPHRASE_SIZE bytes, 512, and more: nobody could log in with it.
 LONGEST_BYTES = 511
+# crypt(5): the hashes that Debian's crypt(3) knows and that are no weak ones, whole.
+_HASH = re.compile(
+    r"""\$(?:
+    6\$(?:rounds=[0-9]+\$)?[^$:\s]{0,16}\$[./A-Za-z0-9]{86}
+    | 5\$(?:rounds=[0-9]+\$)?[^$:\s]{0,16}\$[./A-Za-z0-9]{43}
+    | y\$[./A-Za-z0-9]+\$[./A-Za-z0-9]{0,86}\$[./A-Za-z0-9]{43}
+    | 2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}
+    )\Z""",
+    re.VERBOSE,
+)
 # Bytes of an Authorization header that are always let through to the check.
 FLOOR_BYTES = 256
 # What YAML makes of words without quotes.
@@ -50,13 +61,23 @@ def _password_faults(name: str, password: Any) -> Iterator[str]:
         yield f"the password of {name} in {USERS} should have printable characters only, found others: use another one"
 
 
+def _hash_faults(name: str, password_hash: Any) -> Iterator[str]:
+    if not _HASH.match(str(password_hash)):
+        yield (
+            f"the password_hash of {name} in {USERS} should be one that crypt makes, such as 'openssl passwd -6' "
+            "prints, found something else, or part of one: keep it whole, in single quotes"
+        )
+
+
 def faults(users: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return one sentence for each password of *users* that can't be right; none of them holds any of a password."""
+    """Return one sentence for each password or hash of *users* that can't be right; none of them holds any of it."""
+    checks = {"password": _password_faults, "password_hash": _hash_faults}
     return [
         fault
         for user in users
-        if "password" in user
-        for fault in _password_faults(str(user.get("name", "a user")), user["password"])
+        for key, check in checks.items()
+        if key in user
+        for fault in check(str(user.get("name", "a user")), user[key])
     ]
 
 

@@ -42,6 +42,13 @@ def test_image_counts(result, expected):
             ("h", "2026.2", "active", "http://127.0.0.1:9292", "200 OK", "2 (2 active)"),
         ),
         (
+            {"__glance_service": RUNS, "__glance_images": {"skipped": True, "changed": False}},
+            (
+                *("h", "2026.2", "active", "http://127.0.0.1:9292", "200 OK"),
+                "not counted: no user is an admin with a password",
+            ),
+        ),
+        (
             {
                 "__glance_service": {
                     "release": "none",

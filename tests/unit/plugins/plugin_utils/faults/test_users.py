@@ -10,6 +10,7 @@ import base64
 import pytest
 import yaml
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.users import authorization_bytes, faults
+from passlib.hash import sha256_crypt, sha512_crypt
 
 # As an inventory has it, with the words that the refusal holds; none is no refusal.
 PASSWORDS = {
@@ -50,9 +51,44 @@ def test_passwords_that_nobody_could_log_in_with_are_refused(written, expected):
         assert not isinstance(password, str) or len(password) < 2 or password not in sentence
 
 
-def test_each_user_is_named_and_hashes_are_left_alone():
+def test_each_user_is_named():
     users = [{"name": "a", "password": 1}, {"name": "b", "password_hash": "$6$x$y"}, {"name": "c", "password": "short"}]
-    assert [sentence.split(" in ")[0] for sentence in faults(users)] == ["the password of a", "the password of c"]
+    assert [sentence.split(" in ")[0] for sentence in faults(users)] == [
+        "the password of a",
+        "the password_hash of b",
+        "the password of c",
+    ]
+
+
+HASHES = {
+    f"$6$salt${'x' * 86}": True,
+    f"$6$rounds=5000$salt${'x' * 86}": True,
+    f"$5$salt${'./' * 21}x": True,
+    f"$y$j9T$salt${'x' * 43}": True,
+    f"$2b$12${'x' * 53}": True,
+    "$6$salt": False,
+    f"$6$salt${'x' * 85}": False,
+    f"$6$salt${'x' * 86}\n": False,
+    f"/salt${'x' * 86}": False,
+    f"$2b$12${'x' * 52}": False,
+    f"$1$salt${'x' * 22}": False,
+    "x" * 13: False,
+    "": False,
+    12345678: False,
+}
+
+
+@pytest.mark.parametrize(("given", "taken"), HASHES.items(), ids=[str(each)[:12] for each in HASHES])
+def test_hashes_that_no_password_has_are_refused(given, taken):
+    found = faults([{"name": "alice", "password_hash": given}])
+    assert bool(found) is not taken
+    assert not found or "the password_hash of alice" in found[0]
+    assert not given or str(given) not in str(found)
+
+
+@pytest.mark.parametrize("method", [sha512_crypt, sha256_crypt])
+def test_hashes_of_a_library_are_taken(method):
+    assert faults([{"name": "alice", "password_hash": method.hash("a password")}]) == []
 
 
 def header(user, password):
