@@ -140,8 +140,15 @@ def started_playbook(name: str, variables: Mapping[str, Any] | None, *options: s
         try:
             yield process
         finally:
+            # It makes no further worker meanwhile; each has a session of its own.
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                os.kill(process.pid, signal.SIGSTOP)
+            children = subprocess.run(
+                ["pgrep", "--parent", str(process.pid)], capture_output=True, text=True, check=False
+            ).stdout
+            for group in (process.pid, *map(int, children.split())):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
 
 
 # What every run in this session has printed.
