@@ -7,14 +7,20 @@ local DIRECTORY = "/run/glance-api"
 local SOCKET = DIRECTORY .. "/http.socket"
 -- systemd removes the directory with the end of the service, and starts one that has failed after two seconds (RestartSec).
 local SECONDS, SECONDS_STOPPED, PAUSE = 30, 5, 0.1
--- No such device or address, on Linux.
-local ENXIO = 6
+-- The unit makes this before it takes the socket away, since a request that was let by a moment ago has not connected yet.
+local STOPPING = DIRECTORY .. "/stopping"
+-- No such file or directory, and no such device or address, on Linux.
+local ENOENT, ENXIO = 2, 6
 
 core.register_action("wait_for_server", { "http-req" }, function()
     local stopped = 0
     for _ = 1, SECONDS / PAUSE do
         local _, _, reason = io.open(SOCKET)
-        if reason == ENXIO then
+        local stopping, _, no_stopping = io.open(STOPPING)
+        if stopping then
+            stopping:close()
+        end
+        if reason == ENXIO and no_stopping == ENOENT then
             return
         end
         local directory = io.open(DIRECTORY)
