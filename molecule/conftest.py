@@ -708,15 +708,25 @@ def kill() -> Callable[[Any, str], None]:
 
 
 @pytest.fixture(scope="session")
-def server_statuses() -> Callable[[Any], dict[str, dict[str, str]]]:
-    """Ask a host with HAProxy for the status of each server, by backend and name."""
-    ask = (
-        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); "
-        "s.sendall(b'show stat\\n'); print(s.makefile().read())"
+def ask_haproxy() -> Callable[..., str]:
+    """Tell HAProxy on a host something on its own socket: ``ask_haproxy(host, command, socket)`` gives its answer."""
+    program = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[2]); "
+        "s.sendall(sys.argv[1].encode() + b'\\n'); print(s.makefile().read())"
     )
 
+    def ask(host: Any, command: str, path: str = "/run/haproxy/admin.sock") -> str:
+        return host.check_output("python3 -c %s %s %s", program, command, path).strip()
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def server_statuses(ask_haproxy: Callable[..., str]) -> Callable[[Any], dict[str, dict[str, str]]]:
+    """Ask a host with HAProxy for the status of each server, by backend and name."""
+
     def statuses(host: Any) -> dict[str, dict[str, str]]:
-        shown = host.check_output("python3 -c %s", ask).removeprefix("# ").strip().splitlines()
+        shown = ask_haproxy(host, "show stat").removeprefix("# ").splitlines()
         found: dict[str, dict[str, str]] = {}
         for row in csv.DictReader(shown):
             if row["svname"] not in ("FRONTEND", "BACKEND"):

@@ -78,10 +78,8 @@ def api_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
         return (host, "unknown", "unknown", "unknown", trouble(service), "unknown")
     # A skipped question has no result: the API does not answer, or there is nobody to ask as.
     images = results.get("__glance_images") or {}
-    if images.get("skipped") and service.get("healthy"):
-        shown = "not counted: no user is an admin with a password"
-    else:
-        shown = "unknown" if images.get("skipped") or not images else image_counts(images)
+    nobody = images.get("skipped") and service.get("healthy")
+    shown = "not counted: no user has the role admin and a password" if nobody else image_counts(images)
     return (host, service["release"], service["state"], service["address"], service["health"], shown)
 
 

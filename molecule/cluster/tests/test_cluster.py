@@ -118,22 +118,13 @@ def test_a_killed_api_loses_what_was_in_flight_and_no_more(hosts, traffic, wait_
     wait_until(lambda: servers("balancer1")["api1"] == "UP" and servers("balancer2")["api1"] == "UP", 60)
 
 
-ASK_BALANCER = """
-import socket, sys
-connection = socket.socket(socket.AF_UNIX)
-connection.connect("/run/haproxy/admin.sock")
-connection.sendall(f"{sys.argv[1]}\\n".encode())
-print(connection.makefile().read())
-"""
-
-
 @pytest.fixture
-def unnoticed(hosts):
+def unnoticed(hosts, ask_haproxy):
     """Keep the balancers from noticing that the first API host answers no more."""
 
     def tell(command):
         for name in BALANCERS:
-            assert hosts[name].check_output("python3 -c %s %s", ASK_BALANCER, command).strip() == ""
+            assert ask_haproxy(hosts[name], command) == ""
 
     tell("disable health glance_api/api1")
     try:

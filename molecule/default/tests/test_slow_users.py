@@ -15,10 +15,6 @@ testinfra_hosts = ["ansible://glance_api"]
 MIB = 1 << 20
 # More than a Glance without HAProxy would have threads, and than quick requests have places.
 SLOW = 30
-ASK_HAPROXY = (
-    "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect('/run/glance-proxy/admin.sock'); "
-    "s.sendall(sys.argv[1].encode() + b'\\n'); print(s.makefile().read())"
-)
 
 
 @pytest.fixture
@@ -27,9 +23,9 @@ def admin(as_user):
 
 
 @pytest.fixture
-def haproxy(host):
-    """Tell HAProxy something on its own socket."""
-    return lambda command: host.check_output("python3 -c %s %s", ASK_HAPROXY, command)
+def haproxy(host, ask_haproxy):
+    """Tell the HAProxy in front of Glance something."""
+    return lambda command: ask_haproxy(host, command, "/run/glance-proxy/admin.sock")
 
 
 @pytest.fixture

@@ -12,24 +12,21 @@ local STOPPING = DIRECTORY .. "/stopping"
 -- No such file or directory, and no such device or address, on Linux.
 local ENOENT, ENXIO = 2, 6
 
+local function error_of(path)
+    local file, _, reason = io.open(path)
+    if file then
+        file:close()
+    end
+    return reason
+end
+
 core.register_action("wait_for_server", { "http-req" }, function()
     local stopped = 0
     for _ = 1, SECONDS / PAUSE do
-        local _, _, reason = io.open(SOCKET)
-        local stopping, _, no_stopping = io.open(STOPPING)
-        if stopping then
-            stopping:close()
-        end
-        if reason == ENXIO and no_stopping == ENOENT then
+        if error_of(SOCKET) == ENXIO and error_of(STOPPING) == ENOENT then
             return
         end
-        local directory = io.open(DIRECTORY)
-        if directory then
-            directory:close()
-            stopped = 0
-        else
-            stopped = stopped + PAUSE
-        end
+        stopped = error_of(DIRECTORY) == ENOENT and stopped + PAUSE or 0
         if stopped >= SECONDS_STOPPED then
             return
         end

@@ -302,8 +302,6 @@ def read_image(image_id: str) -> Any:
         raise RefusalError("its data was removed, by the scrubber or by a deletion without delay")
     if image.status != PENDING or not image.deleted:
         raise RefusalError(f"it is not deleted: its status is {image.status}")
-    if image.size is None:
-        raise RefusalError("it never had data that Glance accepted")
     return image
 
 
@@ -320,6 +318,8 @@ def find_data(image: Any) -> tuple[list[Any], list[Any]]:
         size = size_in(location)
         if size is None:
             gone.append(location)
+        elif image.size is None and scheme_of(uri_of(location)) not in FOREIGN:
+            raise RefusalError("it never had data that Glance accepted")
         elif size < (image.size or 0) and not (size == UNKNOWN_SIZE and not location.value.startswith("file:")):
             raise RefusalError(f"its data in the store {store_of(location)} has {size} bytes, not {image.size}")
         else:

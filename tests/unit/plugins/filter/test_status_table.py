@@ -45,7 +45,7 @@ def test_image_counts(result, expected):
             {"__glance_service": RUNS, "__glance_images": {"skipped": True, "changed": False}},
             (
                 *("h", "2026.2", "active", "http://127.0.0.1:9292", "200 OK"),
-                "not counted: no user is an admin with a password",
+                "not counted: no user has the role admin and a password",
             ),
         ),
         (
