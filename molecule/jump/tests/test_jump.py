@@ -90,3 +90,5 @@ def test_new_hosts_take_the_place_of_old_ones_and_the_registry_goes(
     for name in ("upgrade.yml", "site.yml"):
         again = at_stage("after", name)
         assert (again.rc, again.changed) == (0, 0), again.output
+    audit = at_stage("after", "audit.yml")
+    assert audit.rc == 0, audit.output
