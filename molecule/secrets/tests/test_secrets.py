@@ -32,11 +32,13 @@ def _set_back(playbook):
 def _postgresql(playbook, ask, old_secret):
     """Have the records in PostgreSQL, without those of MariaDB, which has its own again after the test."""
     allowed = {"glance_database_allow_change": True}
-    done = playbook("site.yml", {**allowed, "glance_database_engine": "postgresql"})
-    assert done.rc == 0, done.output
-    assert ask("postgresql", "glance", old_secret) == [[1]]
-    yield
-    back = playbook("site.yml", allowed)
+    try:
+        done = playbook("site.yml", {**allowed, "glance_database_engine": "postgresql"})
+        assert done.rc == 0, done.output
+        assert ask("postgresql", "glance", old_secret) == [[1]]
+        yield
+    finally:
+        back = playbook("site.yml", allowed)
     assert back.rc == 0, back.output
 
 
