@@ -37,6 +37,9 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.login impo
 SHOWN_URL = 200
 """Characters of a URL that a message repeats."""
 
+LONGEST_REASON = 4000
+"""Characters of a reason that a message repeats: more than any of Glance's, less than the page of a proxy may have."""
+
 TRANSIENT = (-1, 429, 502, 503, 504)
 """HTTP statuses (-1: no answer) after which the same request may well succeed in a moment, as during a restart."""
 
@@ -148,7 +151,9 @@ def connect(module: AnsibleModule, wrong: str = "", address: str | None = None) 
 
 
 def finish(module: AnsibleModule, client: Client, result: Json) -> t.NoReturn:
-    """End the module with a result, which tells with "failed" whether it is a failure."""
+    """End the module with a result, which tells with "failed" whether it is a failure; "warnings" are told apart."""
+    for text in result.pop("warnings", []):
+        module.warn(text)
     end = module.fail_json if result.pop("failed", False) else module.exit_json
     end(**result, requests=client.requests)
 
@@ -173,10 +178,31 @@ def base_url(api_url: str, name: str = "api_url") -> str:
 
 
 def plain(body: bytes | str | None) -> str:
-    """One line of text, at most 300 characters, from the body of an error answer (HTML, JSON or text)."""
+    """One line of text, at most LONGEST_REASON characters and "...", from HTML or text."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
     text = re.sub(r"(?is)<(head|style|script)\b.*?</\1>|<[^>]*>", " ", text)
-    return re.sub(r"\s+", " ", html.unescape(text)).strip()[:300]
+    return _line(html.unescape(text))
+
+
+def _line(text: str) -> str:
+    text = re.sub(r"\s+", " ", text).strip()
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."
+
+
+def told(body: bytes, title: str = "") -> str:
+    """Reason in the body of an error answer, as one line: whole, up to LONGEST_REASON characters.
+
+    Glance and Keystone tell it as "message" of a JSON object (generate_response in webob/exc.py, keystone's "error"),
+    proxies in a page, which may begin with the status again: title, such as "400 Bad Request", is left out.
+    """
+    answer = _parsed(body)
+    answer = answer.get("error", answer) if isinstance(answer, dict) else None
+    message = answer.get("message") if isinstance(answer, dict) else None
+    if isinstance(message, str) and message.strip():
+        # It is no HTML but for the line ends that webob adds: what stands in "<>" belongs to the reason.
+        return _line(re.sub(r"<br */?>", " ", message))
+    text = plain(body)
+    return text.removeprefix(title).strip() or text
 
 
 def shown(url: str) -> str:
@@ -451,10 +477,10 @@ class Client:
         elif 200 <= status < 300:
             text = "an answer to another question"
         elif status != -1:
-            text = (plain(content) or response.reason).rstrip(".")
+            text = (told(content, f"{status} {response.reason}") or response.reason).rstrip(".")
         got = f"no answer: {text}" if status == -1 else f"{status}: {text}"
         wanted = "200 and JSON" if asked.expected == 200 and asked.parsed else str(asked.expected)
-        advice = asked.advice if status in (401, 403) else _advice(status, urlsplit(asked.url).path)
+        advice = _advice(status, urlsplit(asked.url).path, asked.advice)
         raise GlanceError(
             f"{asked.method} {shown(asked.url)}: expected {wanted}, got {got}. {advice}",
             status,
@@ -487,14 +513,23 @@ def _retry_after(headers: t.Mapping[str, str]) -> float:
     return float(value) if value.isdigit() else 0.0
 
 
-def _advice(status: int, path: str) -> str:
-    """What an operator does next about such an answer."""
+def _advice(status: int, path: str, login: str) -> str:
+    """What to do next about such an answer; login: what to do when the service knows the asker too little.
+
+    What the asker can mend, which is any status from 400 to 499, is in the reason that the answer gives, and in no log.
+    """
     if status == -1:
         return "Check that the service runs there, and the address, the network and the TLS options."
-    if status == 200 or (status == 404 and path.endswith(("/v2/images", "/auth/tokens"))):
+    if status < 400 or (status == 404 and path.endswith(("/v2/images", "/auth/tokens"))):
         return "Check that this is the address of the service."
+    if status == 401:
+        return login
+    if status == 403:
+        return f"Change what was asked for, or {login[0].lower()}{login[1:]}"
     if status == 404:
         return "Check that it is there, and that the service knows how to do this."
-    if status in (409, 413):
+    if status in (408, 429):
+        return "Ask again later."
+    if status < 500:
         return "Change what was asked for, or what stands in its way."
     return "Look into the log of the service, and of the proxy in front of it."

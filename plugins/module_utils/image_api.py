@@ -1,7 +1,7 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading images from Glance's v2 REST API: few requests, in pages, never image data."""
+"""Reading images and stores from Glance's v2 REST API: few requests, in pages, never image data."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ URL_LENGTHS = (60_000, 30_000, 7_500, 1_500)
 """Longest URL in bytes, tried in turn. Python's own servers take 64 KiB; uWSGI keeps a URL twice in its buffer-size,
 so 65535 of that hold 30,000 and the default of 4096 holds 1,500; Apache, nginx and gunicorn take 8 KiB."""
 
+NOT_FOUND = 404
 Raw = dict[str, t.Any]
 Query = dict[str, t.Union[str, list[str]]]
 
@@ -129,6 +130,25 @@ def query_string(query: Query) -> str:
     return "&".join(f"{key}={_encoded(one)}" for key, one in pairs)
 
 
+class NoSuchStoreError(GlanceError):
+    """Stores that are named and that the service does not have: what waits for them waits in vain."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 200)
+        self.reason = "impossible"
+
+
+def store_fault(named: t.Sequence[str], found: list[Raw], written: bool) -> str:
+    """What is wrong with stores that are named, by those that the service lists; written: data is to go there."""
+    there = {str(store.get("id")): str(store.get("read-only")).lower() == "true" for store in found}
+    usable = [store for store, read_only in there.items() if not (written and read_only)]
+    wrong = [f"{store}{' (read-only)' if store in there else ''}" for store in named if store not in usable]
+    if not wrong:
+        return ""
+    have = " and ".join(usable) or "none"
+    return f"stores should be of those that the service has ({have}), found {' and '.join(wrong)}: correct stores."
+
+
 class ImageApi:
     """One Glance and what has been learnt about it: how long a URL it takes, and whether it knows visibility=all."""
 
@@ -137,6 +157,31 @@ class ImageApi:
         self._length = 0
         self._taken = 0
         self._legacy = False
+
+    def stores(self) -> list[Raw]:
+        """Stores of the service, with "id", and "read-only" where it is; GlanceError, of status 404 for a single one.
+
+        Glance leaves out those that it keeps for itself, os_glance_... (get_stores in glance/api/v2/discovery.py).
+        """
+        found = self.client.get("/v2/info/stores").get("stores")
+        return [store for store in found if isinstance(store, dict)] if isinstance(found, list) else []
+
+    def check_stores(self, named: t.Sequence[str], written: bool = False) -> None:
+        """Raise NoSuchStoreError when the service lacks one of these stores, or GlanceError when it does not tell.
+
+        written: data is to go there, which a read-only store does not take.
+        """
+        try:
+            wrong = store_fault(named, self.stores(), written)
+        except GlanceError as error:
+            if error.status != NOT_FOUND:
+                raise
+            wrong = (
+                f"stores should be left out at a service that has no several stores, found {' and '.join(named)} "
+                f"(GET {self.client.base}/v2/info/stores: 404: {error.text})."
+            )
+        if wrong:
+            raise NoSuchStoreError(wrong)
 
     def find(self, meant: Selection) -> t.Iterator[Raw]:
         """JSON objects of the images that are meant, page by page, none twice. Raises GlanceError.

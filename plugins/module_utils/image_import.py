@@ -12,9 +12,18 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError, patient
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_api import ImageApi, Selection
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_api import (
+    ImageApi,
+    NoSuchStoreError,
+    Selection,
+)
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import (
+    FORMATS,
+    HASH_DIGITS,
     Step,
+    changed_formats,
+    format_fault,
+    hash_fault,
     label,
     summary,
     watch,
@@ -28,9 +37,6 @@ METHODS = {UPLOAD: "src", DIRECT: "src", DOWNLOAD: "uri", COPY: None}
 """Ways to bring data into an image, and the option that each needs."""
 
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
-
-FORMATS = ("disk_format", "container_format")
-"""What Glance lets be changed of a queued image only (_validate_change in glance/api/v2/images.py)."""
 
 PLAIN = ("visibility", "protected", "min_disk", "min_ram", "owner")
 """Options that are attributes of an image by the same name."""
@@ -83,7 +89,8 @@ class Target:
     """What is to be there.
 
     facts: attributes and properties of the image by name; tags: None for whatever they are; data: the file, if there
-    is one; os_hash_value: hash that the data must have, "" for that of the file, or any.
+    is one; os_hash_value: hash that the data must have, "" for that of the file, or any; any_format: whether the image
+    may have other formats than the facts say.
     """
 
     name: str | None
@@ -97,6 +104,7 @@ class Target:
     stores: tuple[str, ...] = ()
     must_succeed: bool = True
     hide_others: bool = False
+    any_format: bool = False
 
     def wanted_hash(self, algorithm: str) -> str:
         """Hash that the data must have, "" for any."""
@@ -109,6 +117,10 @@ class Target:
         if self.data and not self.os_hash_value and image.get("size") != self.data.size:
             return False
         return self.wanted_hash(algorithm) in ("", value)
+
+    def format_fault(self, image: Raw) -> str:
+        """Say which of its formats an image should not have, without an end to the sentence, or ""."""
+        return "" if self.any_format else format_fault(self.facts, image)
 
 
 @dataclass
@@ -155,6 +167,9 @@ def target_of(params: dict[str, t.Any]) -> Target:
         raise ValueError("stores is given with all_stores: expected one of them.")
     if method == UPLOAD and (len(params["stores"] or []) > 1 or params["all_stores"]):
         raise ValueError("stores should be one at most for upload; glance-direct brings data into several.")
+    wrong = hash_fault("os_hash_value", params["os_hash_value"])
+    if wrong:
+        raise ValueError(wrong)
     facts = {name: params[name] for name in (*FORMATS, *PLAIN) if params[name] is not None}
     if params["hidden"] is not None or params["hide_others"]:
         facts["os_hidden"] = bool(params["hidden"])
@@ -171,6 +186,7 @@ def target_of(params: dict[str, t.Any]) -> Target:
         tuple(params["stores"] or ()),
         params["all_stores_must_succeed"],
         params["hide_others"] and not params["id"],
+        params["allow_changed_formats"],
     )
 
 
@@ -195,15 +211,30 @@ def plan(target: Target, images: list[Raw], stores: tuple[str, ...]) -> Plan:
     if target.method == COPY and not (right and right[0]["status"] == "active"):
         raise ValueError(_nothing_to_copy(target, images))
     if right:
-        return _completed(target, right[0], whole, stores)
+        usable = [image for image in right if image["status"] == right[0]["status"]]
+        # Who has the others hidden has said which one is meant: the newest.
+        return _completed(target, usable[0] if target.hide_others else _only(target, usable), whole, stores)
     late = _late(target)
     now = replace(target, facts={name: value for name, value in target.facts.items() if name not in late})
-    for image in images:
-        if image["status"] in ("saving", "importing") or (image not in whole and image.get("os_glance_import_task")):
-            # Somebody's upload or import is at work, such as that of a run that was cut off.
-            return Plan(image, changes(now, image), late, hide=_others(target, whole, image))
-    image = next((image for image in images if _can_be_filled(target, image)), {})
+    unfinished = [image for image in images if image not in whole]
+    busy = [one for one in unfinished if one["status"] in ("saving", "importing") or one.get("os_glance_import_task")]
+    if busy:
+        # Somebody's upload or import is at work, such as that of a run that was cut off.
+        image = _only(target, busy)
+        return Plan(image, changes(now, image), late, hide=_others(target, whole, image))
+    image = _only(target, [image for image in unfinished if _can_be_filled(target, image)])
     return Plan(image, changes(now, image) if image else [], late, fill=True, hide=_others(target, whole, image))
+
+
+def _only(target: Target, images: list[Raw]) -> Raw:
+    """The image of which there is one at most, {} for none; ValueError with the ids when there are several."""
+    if len(images) > 1:
+        found = ", ".join(f"{image['id']} ({image['status']})" for image in images)
+        raise ValueError(
+            f"One image should have the name '{target.name}', found {len(images)} that may be meant: {found}. "
+            "Give the id of one, the owner or the os_hash_value that only one has, or delete the others."
+        )
+    return images[0] if images else {}
 
 
 def _completed(target: Target, image: Raw, whole: list[Raw], stores: tuple[str, ...]) -> Plan:
@@ -260,18 +291,18 @@ def _nothing_to_copy(target: Target, images: list[Raw]) -> str:
 
 def changes(target: Target, image: Raw) -> list[Raw]:
     """JSON patch that gives an image the facts and tags it lacks; ValueError for a format that is past changing."""
+    wrong = "" if image["status"] == "queued" else target.format_fault(image)
+    if wrong:
+        raise ValueError(
+            f"{wrong}, which cannot be changed any more. Correct it in the task or delete the image; where the service "
+            "converts or decompresses what it imports, allow_changed_formats takes it as it is."
+        )
     patch = []
     for name, value in target.facts.items():
         if image.get(name) == value:
             continue
         if name in FORMATS and image["status"] != "queued":
-            if not (target.data and not target.os_hash_value):
-                # Its data may be what the service made of it (image_conversion, image_decompression).
-                continue
-            raise ValueError(
-                f"{label(summary(image))} has {name} {image.get(name)}, which cannot be changed any more: expected "
-                f"{value}. Correct {name}, or delete the image."
-            )
+            continue
         op = "replace" if name in image else "add"
         patch.append({"op": op, "path": "/" + name.replace("~", "~0").replace("/", "~1"), "value": value})
     if target.tags is not None and sorted(image.get("tags") or []) != target.tags:
@@ -282,9 +313,11 @@ def changes(target: Target, image: Raw) -> list[Raw]:
 def before_and_after(target: Target, work: Plan, stores: tuple[str, ...]) -> dict[str, Raw]:
     """What --diff shows: the facts that are asked for, as they are and as they will be."""
     image = work.image
-    names = ["name", *target.facts]
-    before = {name: image.get(name) for name in names} if image else {}
-    after = {**before, "name": image.get("name") or target.name, **target.facts}
+    # Formats that an image with data has are what they are.
+    fixed = FORMATS if image and image["status"] != "queued" else ()
+    facts = {name: value for name, value in target.facts.items() if name not in fixed}
+    before = {name: image.get(name) for name in ("name", *facts)} if image else {}
+    after = {**before, "name": image.get("name") or target.name, **facts}
     if target.tags is not None:
         before.update({"tags": sorted(image.get("tags") or [])} if image else {})
         after["tags"] = target.tags
@@ -313,8 +346,20 @@ class Importer:
         images = patient(lambda: self._images(target), self.params["grace"])
         if not self.params["all_stores"]:
             return images, target.stores
-        found = patient(lambda: self.client.get("/v2/info/stores"), self.params["grace"]).get("stores", [])
+        found = patient(self.api.stores, self.params["grace"])
         return images, tuple(store["id"] for store in found if str(store.get("read-only")).lower() != "true")
+
+    def check_stores(self, target: Target, work: Plan) -> None:
+        """Raise ValueError when data is to go into a store that is named and not there; GlanceError.
+
+        Nothing is asked when the image is there and all of them hold it.
+        """
+        if not (target.stores and (work.fill or work.wait)):
+            return
+        try:
+            patient(lambda: self.api.check_stores(target.stores, written=True), self.params["grace"])
+        except NoSuchStoreError as error:
+            raise ValueError(str(error)) from error
 
     def _images(self, target: Target) -> list[Raw]:
         if target.image_id:
@@ -353,6 +398,10 @@ class Importer:
                 return {**result, **{key: waited[key] for key in ("failed", "reason", "msg")}}
             if self._is_wrong(target):
                 return {**result, **self._refuse(target, made)}
+            if work.image.get("status") != "active":
+                result.update(self._judge_formats(target))
+            if "failed" in result:
+                return result
         self._update(image_id, _replaced(work.late), "publish")
         for other in work.hide:
             # Whose an image is that was just made is known only now.
@@ -362,8 +411,17 @@ class Importer:
 
     def _is_wrong(self, target: Target) -> bool:
         """Whether the data is not the wanted one, and not what the service itself made of a file."""
-        converted = self.image["disk_format"] != target.facts.get("disk_format")
+        converted = bool(format_fault(target.facts, self.image))
         return not target.is_data_of(self.image) and (bool(target.os_hash_value) or not converted)
+
+    def _judge_formats(self, target: Target) -> dict[str, t.Any]:
+        """Failure of an image whose formats Glance has changed, or a warning where that is allowed, or {}."""
+        odd = format_fault(target.facts, self.image)
+        if not odd:
+            return {}
+        if target.any_format:
+            return {"warnings": [f"{odd}, which is what the service made of the data, or found it to be."]}
+        return {"failed": True, "reason": "mismatch", "msg": changed_formats(odd)}
 
     def _create(self, target: Target, work: Plan) -> None:
         hold = {"visibility": "private", "protected": False}
@@ -445,9 +503,13 @@ class Importer:
                 end = "It was deleted again. "
             except GlanceError as error:
                 end = f"It could not be deleted again: {error} "
+        wanted, digits = target.wanted_hash(algorithm), HASH_DIGITS.get(algorithm, len(str(found)))
+        look = "Look at what its data comes from, and at os_hash_value."
+        if len(wanted) != digits:
+            look = f"Give an os_hash_value of {digits} digits, as {algorithm} has, which is what the service uses."
         msg = (
-            f"{label(self.image)} should have the {algorithm} hash {target.wanted_hash(algorithm)}, found {found} of "
-            f"{self.image['size']} bytes. {end}Look at what its data comes from, and at os_hash_value."
+            f"{label(self.image)} should have the {algorithm} hash {wanted}, found {found} of "
+            f"{self.image['size']} bytes. {end}{look}"
         )
         return {"failed": True, "reason": "mismatch", "msg": msg}
 

@@ -48,6 +48,7 @@ PLAIN_FACTS = [
         "os_hash_algo",
         "os_hash_value",
         "disk_format",
+        "container_format",
         "visibility",
         "owner",
     ),
@@ -57,6 +58,12 @@ PLAIN_FACTS = [
 
 FIXED_FACTS = ("size", "checksum", "os_hash_value")
 """What no image changes any more once it has data."""
+
+FORMATS = ("disk_format", "container_format")
+"""What Glance lets be changed of a queued image only (_validate_change in glance/api/v2/images.py)."""
+
+HASH_DIGITS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+"""Algorithm -> hexadecimal digits of its hashes. Others that Python gives Glance for hashing_algorithm have as many."""
 
 REACHED, WAITING, IMPOSSIBLE = "reached", "waiting", "impossible"
 
@@ -226,6 +233,36 @@ def wish_of(params: dict[str, t.Any]) -> Wish:
     )
 
 
+def hash_fault(option: str, value: str | None, algorithm: str = "") -> str:
+    """What is wrong with the form of a hash that an option gives, or ""; without an algorithm, that of any will do."""
+    if value is None:
+        return ""
+    digits = [HASH_DIGITS[algorithm]] if algorithm else list(HASH_DIGITS.values())
+    strange = set(value.lower()) - set("0123456789abcdef")
+    if len(value) in digits and not strange:
+        return ""
+    wanted = f"{digits[0]} for {algorithm}" if algorithm else "128 for sha512, which is Glance's default"
+    found = f"{count_of(len(value), 'character')}{' that are not all hexadecimal' if strange else ''}"
+    return f"{option} should be the hexadecimal digits of a hash ({wanted}), found {found}: give the digits alone."
+
+
+def format_fault(asked: t.Mapping[str, t.Any], image: t.Mapping[str, t.Any]) -> str:
+    """Say in which formats an image differs from what was asked for, without an end to the sentence, or ""."""
+    unlike = [name for name in FORMATS if asked.get(name) is not None and image.get(name) != asked[name]]
+    if not unlike:
+        return ""
+    wanted, found = (" and ".join(f"{name} {one.get(name)}" for name in unlike) for one in (asked, image))
+    return f"{label({'name': None, **image})} should have {wanted}, found {found}"
+
+
+def changed_formats(fault: str) -> str:
+    """Sentences of a failure by what format_fault says of an image that has just got its data."""
+    return (
+        f"{fault}, which is what the service made of the data, or found it to be. It was left there. Look at what its "
+        "data comes from; where the service converts or decompresses what it imports, give allow_changed_formats."
+    )
+
+
 def complaint(params: dict[str, t.Any]) -> str:
     """What is wrong with the module's own options beyond their types, or ""."""
     for option in ("ids", "names"):
@@ -247,7 +284,9 @@ def complaint(params: dict[str, t.Any]) -> str:
         return f"how_many is '{number}': expected all, any, or a number from 1."
     if number.isdecimal() and ids is not None and params["names"] is None and int(number) > len(set(ids)):
         return f"how_many is {number}: expected at most {len(set(ids))}, as many as ids has."
-    return too_short(params)
+    expected = params["expected"] or {}
+    wrong = hash_fault("expected.os_hash_value", expected.get("os_hash_value"))
+    return wrong or hash_fault("expected.checksum", expected.get("checksum"), "md5") or too_short(params)
 
 
 def too_short(params: dict[str, t.Any]) -> str:
@@ -258,11 +297,11 @@ def too_short(params: dict[str, t.Any]) -> str:
     return ""
 
 
-def label(image: Image) -> str:
+def label(image: t.Mapping[str, t.Any]) -> str:
     """Name and id of an image as messages show them."""
     if image["id"] is None:
         return f"'{image['name']}'"
-    return f"'{image['name']}' ({image['id']})" if image["name"] else image["id"]
+    return f"'{image['name']}' ({image['id']})" if image["name"] else str(image["id"])
 
 
 def listing(parts: t.Sequence[str]) -> str:

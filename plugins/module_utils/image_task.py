@@ -9,8 +9,19 @@ import time
 import typing as t
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from ansible_collections.glanceops.image_service.plugins.module_utils.client import growing, patient, plain
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import LONGEST_PAUSE
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
+    GlanceError,
+    growing,
+    patient,
+    plain,
+)
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import (
+    LONGEST_PAUSE,
+    changed_formats,
+    format_fault,
+    label,
+)
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import summary as image_summary
 
 if t.TYPE_CHECKING:
     from ansible_collections.glanceops.image_service.plugins.module_utils.client import Client
@@ -21,6 +32,8 @@ TASK_STATUSES = ("pending", "processing", "success", "failure")
 """Every status a task can have (glance/domain/__init__.py, Task); the last two are final."""
 
 SUCCESS, FAILURE = TASK_STATUSES[2:]
+PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
+OWNERLESS = "has no owner, so every project that knows its id can read it: give owner."
 FACTS = ("id", "type", "status", "message", "owner", "created_at", "updated_at", "expires_at")
 Raw = dict[str, t.Any]
 
@@ -47,6 +60,50 @@ def complaint(task: Raw) -> str:
         return ""
     found = plain(str(task["message"] or "")) or "no reason, which the service's log may have"
     return f"Task {task['id']} ({task['type']}) should succeed, found: {found}"
+
+
+def properties_of(params: Raw, project: str | None) -> Raw:
+    """image_properties with the owner that the option or the project of the caller gives, unless they name one."""
+    owner = params["owner"] or project
+    given = params["image_properties"]
+    return given if "owner" in given or not owner else {**given, "owner": owner}
+
+
+def owner_fault(params: Raw) -> str:
+    """What is wrong when both image_properties and the option name an owner, or ""."""
+    named = (params["image_properties"] or {}).get("owner", params["owner"])
+    if params["owner"] in (None, named):
+        return ""
+    return f"owner is {params['owner']}, and {named} in image_properties: expected one of them, leave one out."
+
+
+def ownerless(client: Client, properties: Raw) -> bool:
+    """Whether an image that is made of these properties has no owner at first, although somebody asks for it."""
+    return client.login.auth_type != "none" and properties.get("owner") is None
+
+
+def image_of(client: Client, task: Raw, params: Raw) -> Raw:
+    """Image of a task that has succeeded: {"image": facts}, and with it warnings, or failed, reason and msg.
+
+    Glance gives it no owner but one that is among its properties (create_image in
+    glance/common/scripts/image_import/main.py), so it gets that of the task where Glance knows one.
+    """
+    path = f"/v2/images/{quote(str(task['result'].get('image_id')), safe='')}"
+    image, owned = image_summary({}), "owner" in params["image_properties"]
+    try:
+        image = image_summary(patient(lambda: client.get(path), params["grace"]))
+        if image["owner"] is None and task["owner"] and not owned:
+            patch = [{"op": "replace", "path": "/owner", "value": task["owner"]}]
+            image = image_summary(client.call("PATCH", path, patch, PATCH_TYPE))
+    except GlanceError as error:
+        told = f"{label(image)} should belong to the project {task['owner']}: " if image["id"] else ""
+        return {"image": image if image["id"] else {}, "failed": True, "reason": error.reason, "msg": f"{told}{error}"}
+    odd = format_fault(params["image_properties"], image)
+    if odd and not params["allow_changed_formats"]:
+        return {"image": image, "failed": True, "reason": "mismatch", "msg": changed_formats(odd)}
+    warnings = [f"{odd}, which is what the service made of the data, or found it to be."] if odd else []
+    warnings += [f"{label(image)} {OWNERLESS}"] if ownerless(client, image) else []
+    return {"image": image, **({"warnings": warnings} if warnings else {})}
 
 
 def listed(client: Client, filters: dict[str, str]) -> t.Iterator[Raw]:

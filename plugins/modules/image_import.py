@@ -19,6 +19,8 @@ description:
     is known. Its other facts are then brought to what is asked for, and its data into the stores that lack it. One that
     is deactivated counts as there, and is left so.
   - An image of the name whose data has another hash is left as it is, beside a new one; see O(hide_others).
+  - When several images of the name may be meant, none is taken. The module fails with their ids, unless O(hide_others)
+    says that the newest is meant.
   - A run that was cut off is gone on with. An image of the name that is still queued is used, and one whose upload or
     import is at work is waited for.
 extends_documentation_fragment:
@@ -66,7 +68,9 @@ options:
     type: path
   os_hash_value:
     description:
-      - Hash that the data must have, in hexadecimal, by the algorithm that the service uses, by default SHA-512.
+      - Hash that the data must have, by the algorithm that the service uses (C(hashing_algorithm)), by default SHA-512.
+      - Hexadecimal digits, 32 (MD5), 40 (SHA-1), 56, 64 (SHA-256), 96 or 128 (SHA-512) of them. Anything else is
+        refused before any request. Which algorithm the service uses shows only after the data has come.
       - Data with another hash ends in failure. With O(method=web-download), the image that this run has made for it is
         then deleted again, unless O(id) was given, and is not public or community before its hash is known to be
         right.
@@ -76,11 +80,23 @@ options:
   disk_format:
     description:
       - Format of the data, such as V(qcow2) or V(raw). Needed unless O(method=copy-image). Glance lets nobody change it
-        once there is data.
+        once there is data, so an image that is there with another one is refused; see O(allow_changed_formats).
     type: str
   container_format:
-    description: Container of the data, such as V(bare) or V(ova). Without it, V(bare) for an image that is made.
+    description:
+      - Container of the data, such as V(bare) or V(ova). Without it, V(bare) for an image that is made, and any for one
+        that is there.
     type: str
+  allow_changed_formats:
+    description:
+      - Whether the image may have another O(disk_format) or O(container_format) than is asked for, as where the service
+        converts or decompresses what it imports (C(image_conversion), C(image_decompression)).
+      - With V(false), an image that is there with other formats is refused before anything is changed, and one to which
+        Glance gives other formats while its data comes ends in failure and is left there, not public or community when
+        O(os_hash_value) is given.
+      - With V(true), both are taken as they are, and the second with a warning.
+    type: bool
+    default: false
   visibility:
     description: Who sees the image. Without it, what Glance gives a new image, which is V(shared).
     type: str
@@ -89,6 +105,7 @@ options:
     description:
       - Id of the project that owns the image; only images of this project count. Giving another project's takes an
         administrator.
+      - With O(id), the image of that id is given to the project, such as one that has no owner.
       - Without it, the project for which Keystone gives the token. Where Keystone is not asked for one, the images that
         the caller's ordinary listing shows count, which for an administrator are those of all projects.
     type: str
@@ -116,6 +133,8 @@ options:
     description:
       - Stores that are to hold the data, by their ids. Without O(stores) and O(all_stores), the service's default
         store. An image that is there is copied into those that lack it.
+      - When data is to go there, the service is asked for its stores first, which is one more request. One that it does
+        not have, or that is read-only, is refused before anything is changed.
       - One at most for O(method=upload).
     type: list
     elements: str
@@ -133,15 +152,16 @@ options:
   hide_others:
     description:
       - Whether other active images of the name and the owner are hidden once the image can be used, which itself is
-        then shown unless O(hidden) says otherwise. A hidden image goes on working for whoever knows its id, and is no
-        longer found by its name in ordinary listings. Has no effect with O(id).
+        then shown unless O(hidden) says otherwise. Of several that may be meant, it is the newest.
+      - A hidden image goes on working for whoever knows its id, and is no longer found by its name in ordinary
+        listings. Has no effect with O(id).
     type: bool
     default: false
   wait:
     description:
       - Whether to wait until the image can be used. What depends on that (O(hide_others), O(protected), and
         O(visibility) where it waits for O(os_hash_value)) is otherwise left to a later run, and the hash of what was
-        imported is not looked at.
+        imported and its formats are not looked at.
     type: bool
     default: true
   timeout:
@@ -222,8 +242,9 @@ requests:
   sample: 7
 reason:
   description:
-    - Kind of failure, as of M(glanceops.image_service.image_status), or V(mismatch) when the data has another hash than
-      it should, or V(refused) when what is there stands in the way.
+    - Kind of failure, as of M(glanceops.image_service.image_status), or V(mismatch) when the data has another hash or
+      another format than it should, or V(refused) when what is there stands in the way, such as several images of the
+      name, or lacks, such as a store.
   returned: on failure, unless an option is wrong
   type: str
   sample: impossible
@@ -274,6 +295,7 @@ def main() -> None:
             "all_stores": {"type": "bool", "default": False},
             "all_stores_must_succeed": {"type": "bool", "default": True},
             "hide_others": {"type": "bool", "default": False},
+            "allow_changed_formats": {"type": "bool", "default": False},
             "wait": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 1800},
         },
@@ -289,6 +311,7 @@ def main() -> None:
     try:
         images, stores = importer.look(target)
         work = plan(target, images, stores)
+        importer.check_stores(target, work)
         steps = work.steps(target.method)
         if module._diff:
             result["diff"] = before_and_after(target, work, stores)

@@ -117,6 +117,8 @@ options:
   stores:
     description:
       - Stores that must hold the data of an image besides, all of them. Needs O(wait_for).
+      - The service is asked for its stores first, which is one more request. One that it does not have is a failure at
+        once, in check mode as well.
       - Waiting ends in failure at once when Glance notes that the import into one of them failed, or when the import
         has ended without it.
     type: list
@@ -133,10 +135,12 @@ options:
         description: Size of the data in bytes.
         type: int
       checksum:
-        description: MD5 of the data, in hexadecimal.
+        description: MD5 of the data, 32 hexadecimal digits.
         type: str
       os_hash_value:
-        description: Hash of the data, in hexadecimal, by the algorithm that Glance uses, which is SHA-512 by default.
+        description:
+          - Hash of the data, by the algorithm that Glance uses, which is SHA-512 by default.
+          - Hexadecimal digits, 32 (MD5), 40 (SHA-1), 56, 64 (SHA-256), 96 or 128 (SHA-512) of them.
         type: str
       visibility:
         description: Who sees the image.
@@ -250,6 +254,9 @@ images:
     disk_format:
       description: Format of the data, such as V(qcow2).
       type: str
+    container_format:
+      description: Container of the data, such as V(bare).
+      type: str
     visibility:
       description: Who sees the image, V(public), V(community), V(shared) or V(private).
       type: str
@@ -296,6 +303,7 @@ images:
       os_hash_algo: sha512
       os_hash_value: 6f1e2d
       disk_format: qcow2
+      container_format: bare
       visibility: public
       owner: 0f2c4b6d8e1a4c3f9b7d5e6a1c2b3d4e
       created_at: "2026-11-26T05:00:00Z"
@@ -333,13 +341,14 @@ reason:
   description:
     - Kind of failure. V(unreachable) is no answer, or one that breaks off; V(unauthorised) is 401 or 403;
       V(unhealthy) is any other answer that was not expected; V(impossible) is that too few images can still get to
-      what is waited for; V(timeout) is that O(timeout) is over.
+      what is waited for, or that the service does not have one of O(stores); V(timeout) is that O(timeout) is over.
   returned: on failure, unless an option is wrong
   type: str
   sample: timeout
 """
 
 import time
+import typing as t
 
 from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
     GlanceError,
@@ -399,14 +408,22 @@ def main() -> None:
     params = module.params
     client = connect(module, complaint(params))
     api = ImageApi(client)
+    unchecked = list(params["stores"] or [])
     meant = Selection(
         **{name: params[name] for name in ("ids", "names", "name_pattern", "owner", "visibility", "hidden")},
         tags=tuple(params["tags"] or ()),
     )
+
+    def look() -> t.Iterator[dict]:
+        if unchecked:
+            api.check_stores(unchecked)
+            unchecked.clear()
+        return api.find(meant)
+
     if params["counts_only"]:
         result = count(api, meant)
     else:
-        result = watch(lambda: api.find(meant), api.import_message, params, wait=not module.check_mode)
+        result = watch(look, api.import_message, params, wait=not module.check_mode)
     finish(module, client, result)
 
 

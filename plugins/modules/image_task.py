@@ -15,7 +15,8 @@ author:
 description:
   - Works with the Tasks API of the Image service (Glance), which only administrators may use by default.
   - With O(import_from) it makes a task that imports an image, with O(id) it shows one, and with neither it lists them.
-  - A task that fails while it is waited for is a failure of the module, with the task's own message.
+  - A task that fails while it is waited for is a failure of the module, with the task's own message. So is one that
+    succeeds with an image of another format than was asked for; see O(allow_changed_formats).
   - Glance marks this API as deprecated. M(glanceops.image_service.image_import) imports without it, and knows an image
     that is there.
 extends_documentation_fragment:
@@ -46,6 +47,27 @@ options:
       - Attributes and properties of the image that is made. C(name), C(disk_format) and C(container_format) are what
         most images need.
     type: dict
+  owner:
+    description:
+      - Id of the project that owns the image that is made. Needs O(import_from), and no other C(owner) in
+        O(image_properties).
+      - Without both, the project for which Keystone gives the token. Where Keystone is not asked for one (O(token),
+        HTTP basic authentication), the image has no owner until its task has ended. It then gets the owner of the
+        task, which is the project by which Glance knows the caller. Until then every project that knows the image's id
+        can read it. With O(wait=false) it stays so, which is a warning.
+      - Without authentication nobody owns anything.
+      - An image of the project is one that M(glanceops.image_service.image_import) knows again by its name.
+    type: str
+  allow_changed_formats:
+    description:
+      - Whether the image may have another C(disk_format) or C(container_format) than O(image_properties) ask for.
+      - Glance notes what C(qemu-img) finds the data to be. A picture that is given as V(qcow2) becomes V(raw), and so
+        does an V(iso), which M(glanceops.image_service.image_import) keeps. It also notes what it makes of the data,
+        where it converts (C(conversion_format)) or unpacks V(ova).
+      - With V(false), such an image is a failure and is left there. With V(true), it is a warning.
+      - It is looked at by the run that makes the task and waits for it.
+    type: bool
+    default: false
   id:
     description: Id of the task to show.
     type: str
@@ -134,6 +156,18 @@ task:
     result:
       description: What came of it, with the id of the image in C(image_id). Empty in RV(tasks).
       type: dict
+image:
+  description:
+    - The image of the task, as M(glanceops.image_service.image_status) returns it. Empty when it could not be read.
+  returned: when a task of O(import_from) was waited for and has succeeded
+  type: dict
+  sample:
+    id: 5c3d4e6f-0a1b-4c2d-8e9f-1a2b3c4d5e6f
+    name: by-a-task
+    status: active
+    disk_format: qcow2
+    container_format: bare
+    owner: 0f2c4b6d8e1a4c3f9b7d5e6a1c2b3d4e
 tasks:
   description: The tasks, newest first.
   returned: with neither O(import_from) nor O(id)
@@ -152,8 +186,9 @@ requests:
   sample: 3
 reason:
   description:
-    - Kind of failure. V(failure) is a task that failed, V(timeout) that O(timeout) is over; V(unreachable),
-      V(unauthorised) and V(unhealthy) are as of M(glanceops.image_service.image_status).
+    - Kind of failure. V(failure) is a task that failed, V(mismatch) an image with another format than was asked
+      for, V(timeout) that O(timeout) is over; V(unreachable), V(unauthorised) and V(unhealthy) are as of
+      M(glanceops.image_service.image_status).
   returned: on failure, unless an option is wrong
   type: str
   sample: failure
@@ -172,10 +207,15 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.image_stat
 
 
 def make(client: Client, params: dict) -> dict:
-    """Make a task that imports an image, and return its facts."""
-    body = {name: params[name] for name in ("import_from", "import_from_format", "image_properties")}
-    answer = client.call("POST", "/v2/tasks", {"type": "import", "input": body}, expected=201)
-    return image_task.summary(answer)
+    """Make a task that imports an image, and return it, with warnings when nobody will give its image an owner."""
+    properties = image_task.properties_of(params, client.project)
+    given = {name: params[name] for name in ("import_from", "import_from_format")}
+    body = {"type": "import", "input": {**given, "image_properties": properties}}
+    answer = client.call("POST", "/v2/tasks", body, expected=201)
+    result = {"task": image_task.summary(answer)}
+    if not params["wait"] and image_task.ownerless(client, properties):
+        result["warnings"] = [f"The image of task {result['task']['id']} {image_task.OWNERLESS}"]
+    return result
 
 
 def list_all(client: Client, params: dict) -> list:
@@ -193,6 +233,8 @@ def main() -> None:
             "import_from": {"type": "str"},
             "import_from_format": {"type": "str"},
             "image_properties": {"type": "dict"},
+            "owner": {"type": "str"},
+            "allow_changed_formats": {"type": "bool", "default": False},
             "id": {"type": "str"},
             "status": {"type": "str", "choices": list(image_task.TASK_STATUSES)},
             "type": {"type": "str"},
@@ -202,17 +244,20 @@ def main() -> None:
         mutually_exclusive=[(one, other) for one in ("import_from", "id") for other in ("status", "type")]
         + [("import_from", "id")],
         required_together=[("import_from", "import_from_format", "image_properties")],
+        required_by={"owner": ["import_from"]},
     )
     params = module.params
-    client = connect(module, too_short(params), params["import_from"])
+    client = connect(module, image_task.owner_fault(params) or too_short(params), params["import_from"])
     task_id, result = params["id"], {"changed": False}
     try:
         if params["import_from"]:
-            result["task"] = {} if module.check_mode else make(client, params)
+            result |= {"task": {}} if module.check_mode else make(client, params)
             result["changed"] = True
             task_id = result["task"].get("id")
         if task_id and params["wait"] and not module.check_mode:
             result |= image_task.ended(lambda: image_task.shown(client, task_id), params)
+            if params["import_from"] and "failed" not in result:
+                result |= image_task.image_of(client, result["task"], params)
         elif params["id"]:
             result["task"] = patient(lambda: image_task.shown(client, task_id), params["grace"])
         elif not params["import_from"]:

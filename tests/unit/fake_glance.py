@@ -86,7 +86,10 @@ class FakeGlance:
         return self.images[-1]
 
     def on_request(self, number, action):
-        """Before request `number` (from 1) is answered, call the action, or cause the trouble of that name."""
+        """Before request `number` (from 1) is answered, call the action, or cause the trouble of that name.
+
+        Trouble may also be a status, or a status and the body of the answer.
+        """
         (self.before if callable(action) else self.trouble)[number] = action
 
     def answer(self, handler):
@@ -115,7 +118,7 @@ class FakeGlance:
         body = self.read(handler)
         if handler.command != "GET":
             self.sent.append((handler.command, path, body))
-        if isinstance(trouble, int):
+        if isinstance(trouble, (int, tuple)):
             status, answer = 200, None
         elif handler.command == "GET":
             status, answer = self.answer_to(path, urllib.parse.parse_qs(query))
@@ -150,7 +153,7 @@ class FakeGlance:
             return 201, image
         if (method, path) == ("POST", "/v2/tasks"):
             task = {"id": f"task-{len(self.task_list)}", "status": "pending", "message": "", "result": None, **body}
-            self.task_list.append(task)
+            self.task_list.append({**task, "owner": self.project})
             return 201, task
         _root, _v2, _images, image_id, *action = path.split("/")
         image = next((image for image in self.images if image["id"] == image_id), None)
@@ -191,6 +194,15 @@ class FakeGlance:
             self.tasks[image["id"]][-1] |= {"status": "failure", "message": "HTTP Error 404", "updated_at": "2"}
         return 202, {}
 
+    def succeed(self, **found):
+        """Have the last task succeed: its image has no owner but one that its properties name, and what was found."""
+        task = self.task_list[-1]
+        properties = {"owner": None, "visibility": "shared", **task["input"]["image_properties"]}
+        image = self.add("queued", **properties)
+        self.fill(image, self.web, ["files"])
+        image.update(found)
+        task.update(status="success", result={"image_id": image["id"]})
+
     @staticmethod
     def fill(image, data, stores):
         hashes = {"checksum": hashlib.md5(data).hexdigest(), "os_hash_value": hashlib.sha512(data).hexdigest()}
@@ -202,6 +214,8 @@ class FakeGlance:
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             handler.connection.close()
             return
+        if isinstance(trouble, tuple):
+            status, body = trouble
         if isinstance(trouble, int):
             status, body = trouble, f"<html><head><title>no</title></head><h1>{trouble}</h1>not today</html>".encode()
         other = {"not json": b"<html>hello</html>", "json list": b"[]", "other json": b'{"versions": []}'}
@@ -234,6 +248,8 @@ class FakeGlance:
         if task:
             found = self.tasks.get(task[1], [])
             return (found, b"no tasks for you") if isinstance(found, int) else (200, {"tasks": found})
+        if path == "/v2/info/stores" and self.stores is None:
+            return 404, b"Multi backend is not supported at this site."
         if path == "/v2/info/stores":
             return 200, {"stores": [{"id": store} for store in self.stores] + [{"id": "web", "read-only": "true"}]}
         if path == "/v2/tasks":

@@ -8,6 +8,7 @@ import http.client
 import json
 import re
 import time
+import uuid
 
 import pytest
 import testinfra
@@ -191,6 +192,8 @@ def test_every_example_does_what_it_says_and_twice_the_same(
     )
     assert (found["debian-13"]["visibility"], found["debian-13"]["os_distro"]) == ("public", "debian")
     assert {found[name]["os_hash_value"] for name in ("debian-13", "appliance")} == {digest}
+    # That of a task belongs to the project that asked for it, as all others do.
+    assert found["by-a-task"]["owner"] == found["debian-13"]["owner"] is not None
 
 
 @pytest.fixture
@@ -243,3 +246,60 @@ def test_what_web_download_may_not_fetch_is_refused_by_glance_before_anything_is
     as_user("admin").made += [image["id"] for image in found]
     assert (result["failed"], result["reason"], result["steps"]) == (True, "unhealthy", ["create"]), result
     assert "does not pass filtering" in result["msg"]
+    assert "Look into the log" not in result["msg"]
+
+
+@pytest.fixture(scope="module")
+def picture(mirror):
+    """Have what begins as a JPEG served; gives its address."""
+    (other,) = testinfra.get_hosts(["ansible://web"])
+    other.check_output(r"(printf '\377\330\377\340'; head -c 65536 /dev/zero) > /srv/mirror/picture.jpg")
+    return f"{mirror}/picture.jpg"
+
+
+def test_a_picture_that_a_task_takes_for_a_disk_is_no_success_and_nobody_elses(asks, picture, as_user):
+    properties = {"name": "picture", "disk_format": "qcow2", "container_format": "bare"}
+    source = {"import_from": picture, "import_from_format": "qcow2", "image_properties": properties}
+    refused = asks("image_task", **source)
+    allowed = asks("image_task", **source, allow_changed_formats=True)
+    images = [refused["image"], allowed["image"]]
+    as_user("admin").made += [image["id"] for image in images]
+    assert (refused["failed"], refused["reason"]) == (True, "mismatch"), refused
+    assert "should have disk_format qcow2, found disk_format raw" in refused["msg"]
+    assert "failed" not in allowed, allowed
+    assert {image["disk_format"] for image in images} == {"raw"}
+    assert [as_user("u1").request("GET", f"/v2/images/{image['id']}").status for image in images] == [404, 404]
+
+
+def test_what_is_there_and_is_not_what_is_asked_for_is_refused(asks, mirror, as_user):
+    administrator = as_user("admin")
+    given = {"method": "web-download", "name": "twin", "uri": f"{mirror}/disk.qcow2", "timeout": 120}
+    first = asks("image_import", **given, disk_format="qcow2")
+    administrator.made.append(first["image"]["id"])
+    other = asks("image_import", **given, disk_format="raw")
+    assert (other["reason"], other["steps"]) == ("refused", []), other
+    assert "should have disk_format raw, found disk_format qcow2" in other["msg"]
+    missing = asks("image_import", **given, disk_format="qcow2", stores=["fsat"])
+    assert (missing["reason"], missing["steps"]) == ("refused", []), missing
+    assert "stores should be of those that the service has (file and fast), found fsat" in missing["msg"]
+    second = asks("image_import", **given, disk_format="qcow2", id=str(uuid.uuid4()))
+    administrator.made.append(second["image"]["id"])
+    twins = asks("image_import", **given, disk_format="qcow2")
+    assert (twins["reason"], twins["steps"]) == ("refused", []), twins
+    assert all(image["id"] in twins["msg"] for image in (first["image"], second["image"]))
+
+
+def test_a_store_that_is_not_there_is_not_waited_for(asks, as_user):
+    image = as_user("admin").create(name="no store")
+    started = time.monotonic()
+    result = asks("image_status", ids=[image], wait_for=["active"], stores=["fsat"], timeout=300)
+    assert (result["failed"], result["reason"]) == (True, "impossible"), result
+    assert time.monotonic() - started < 60
+
+
+def test_what_glance_does_not_take_is_said_in_its_own_words(asks, as_user):
+    result = asks("image_import", method="web-download", name="odd", uri="http://192.0.2.1/", disk_format="jpeg")
+    assert (result["failed"], result["steps"]) == (True, []), result
+    assert "got 400: Provided object does not match schema 'image': 'jpeg' is not one of" in result["msg"]
+    assert "Failed validating 'enum' in schema" in result["msg"]
+    assert result["msg"].endswith("Change what was asked for, or what stands in its way.")

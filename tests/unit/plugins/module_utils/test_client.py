@@ -1,4 +1,5 @@
 import itertools
+import json
 import ssl
 import types
 
@@ -47,11 +48,75 @@ def test_base_url_refuses(given, message):
         (b"", ""),
         (b"<html><head><title>400 Bad</title></head>\n<body><h1>Bad</h1>A &lt;b&gt;</body></html>", "Bad A <b>"),
         ("plain\n text", "plain text"),
-        (b"\xff" * 400, "\ufffd" * 300),
+        (b"\xff" * 4000, "\ufffd" * 4000),
+        (b"\xff" * 4001, "\ufffd" * 4000 + "..."),
     ],
 )
 def test_plain(body, expected):
     assert c.plain(body) == expected
+
+
+LONG = " ".join(f"reason-{number}" for number in range(200))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        # Glance, to who takes JSON
+        (json.dumps({"message": f"{LONG}<br /><br />\n\n", "code": "400 Bad Request", "title": "Bad"}), LONG),
+        (json.dumps({"message": "a <b> & 'c'\n  d<br/>", "code": "400 Bad Request"}), "a <b> & 'c' d"),
+        # Keystone
+        (json.dumps({"error": {"code": 400, "message": "no user", "title": "Bad Request"}}), "no user"),
+        # pages of Glance and of proxies
+        (f"<html><head><title>400 Bad Request</title></head><h1>400 Bad Request</h1>{LONG}<br/><br/></html>", LONG),
+        ("<html><h1>400 Bad Request</h1></html>", "400 Bad Request"),
+        # other JSON as it is
+        ('{"message": ""}', '{"message": ""}'),
+        ('{"versions": []}', '{"versions": []}'),
+        ('{"error": "x"}', '{"error": "x"}'),
+        ("[1]", "[1]"),
+        ("", ""),
+    ],
+)
+def test_the_reason_of_an_answer_is_whole(body, expected):
+    assert c.told(body.encode(), "400 Bad Request") == expected
+
+
+@pytest.mark.parametrize("status", [*range(400, 418), 422, 428, 429, 431, 499])
+def test_what_the_user_can_mend_is_not_looked_for_in_logs(glance, client, status):
+    glance.on_request("always", (status, json.dumps({"message": f"{LONG}<br /><br />"}).encode()))
+    with pytest.raises(c.GlanceError) as caught:
+        client().call("POST", "/v2/images", {}, expected=201)
+    assert f"expected 201, got {status}: {LONG}. " in str(caught.value)
+    assert "the log of" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 504])
+def test_what_the_service_is_to_blame_for_may_be_in_its_log(glance, client, status):
+    glance.on_request("always", status)
+    with pytest.raises(c.GlanceError, match="Look into the log of the service, and of the proxy in front of it"):
+        client().call("POST", "/v2/images", {}, expected=201)
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "path", "advice"),
+    [
+        (300, "GET", "/v2/images/i", "Check that this is the address of the service."),
+        (404, "POST", "/v2/images", "Check that this is the address of the service."),
+        (404, "GET", "/v2/images/i", "Check that it is there, and that the service knows how to do this."),
+        (401, "GET", "/v2/images/i", "Give the login of a user who may do this."),
+        (403, "PATCH", "/v2/images/i", "Change what was asked for, or give the login of a user who may do this."),
+        (400, "POST", "/v2/images", "Change what was asked for, or what stands in its way."),
+        (409, "PUT", "/v2/images/i/file", "Change what was asked for, or what stands in its way."),
+        (415, "PUT", "/v2/images/i/file", "Change what was asked for, or what stands in its way."),
+        (429, "GET", "/v2/images/i", "Ask again later."),
+    ],
+)
+def test_advice(glance, client, status, method, path, advice):
+    glance.on_request("always", status)
+    with pytest.raises(c.GlanceError) as caught:
+        client().call(method, path, expected=200)
+    assert str(caught.value).endswith(f"not today. {advice}")
 
 
 @pytest.fixture

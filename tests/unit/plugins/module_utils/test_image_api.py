@@ -254,7 +254,7 @@ def test_next_never_leads_to_another_address(glance, api):
     ("trouble", "status", "message"),
     [
         (401, 401, "got 401: 401 not today. Give the login of a user"),
-        (403, 403, "got 403: 403 not today. Give the login of a user"),
+        (403, 403, "got 403: 403 not today. Change what was asked for, or give the login of a user"),
         (404, 404, "got 404: 404 not today. Check that this is the address"),
         (500, 500, "got 500: 500 not today. Look into the log"),
         (503, 503, "got 503: 503 not today. Look into the log"),

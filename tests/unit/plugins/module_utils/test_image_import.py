@@ -19,6 +19,7 @@ def params(**given):
     )
     defaults = {**dict.fromkeys(names.split()), "properties": None, "tags": None, "stores": None, "all_stores": False}
     defaults |= {"all_stores_must_succeed": True, "hide_others": False, "method": "web-download"}
+    defaults |= {"allow_changed_formats": False}
     return {**defaults, "name": "n", "disk_format": "raw", "uri": "http://web/disk", **given}
 
 
@@ -57,6 +58,9 @@ def shown(**facts):
         ({"method": "copy-image", "uri": None}, "stores or all_stores should be given for copy-image"),
         ({"properties": {"visibility": "public"}}, "properties has visibility: expected no attribute"),
         ({"stores": ["a"], "all_stores": True}, "stores is given with all_stores"),
+        ({"os_hash_value": "xyz"}, "os_hash_value should be the hexadecimal digits of a hash"),
+        ({"os_hash_value": ""}, "os_hash_value should be the hexadecimal digits of a hash"),
+        ({"os_hash_value": HASH[:-1]}, "os_hash_value should be the hexadecimal digits of a hash"),
     ],
 )
 def test_wrong_options(given, message):
@@ -123,8 +127,16 @@ def test_upload_takes_one_store(disk):
         ({}, [image("deactivated"), image(image_id="2")], (), [], "2"),
         # a copy at work is waited for, and none is begun beside it
         ({"stores": ["fast"]}, [image(os_glance_import_task="t")], ("fast",), [], "1"),
-        # what the service made of it has another format
-        ({"disk_format": "qcow2"}, [image()], (), [], "1"),
+        # what the service made of it has another format, and may have it
+        ({"disk_format": "qcow2", "allow_changed_formats": True}, [image()], (), [], "1"),
+        ({"container_format": "ova", "allow_changed_formats": True, "tags": ["a"]}, [image()], (), ["update"], "1"),
+        ({"disk_format": "qcow2", "allow_changed_formats": True}, [image("importing")], (), [], "1"),
+        # of several, one alone may be meant
+        ({"os_hash_value": HASH}, [image(image_id="2", os_hash_value="x"), image()], (), [], "1"),
+        ({}, [image("queued", "2"), image()], (), [], "1"),
+        ({}, [image("queued", "2"), image("saving", "1")], (), [], "1"),
+        ({"os_hash_value": "0" * 128}, [image(), image(image_id="2")], (), ["create", "web-download"], None),
+        ({"hide_others": True}, [shown(), image("deactivated", "2")], (), [], "1"),
         (
             {"hide_others": True, "os_hash_value": "0" * 128},
             [shown()],
@@ -184,10 +196,49 @@ def test_only_what_is_there_can_be_copied(images, found):
         i.plan(wanted, images, ("fast",))
 
 
-def test_a_format_cannot_be_changed_any_more(disk):
-    wanted = target(method="upload", uri=None, src=disk)
-    with pytest.raises(ValueError, match=r"'n' \(1\) has disk_format qcow2, which cannot be changed any more"):
-        i.plan(wanted, [image(disk_format="qcow2")], ())
+COPY = {"method": "copy-image", "uri": None, "stores": ["fast"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "there"),
+    [
+        ({"disk_format": "qcow2"}, image()),
+        ({"disk_format": "qcow2"}, image("deactivated")),
+        ({"disk_format": "qcow2"}, image("saving")),
+        ({"disk_format": "qcow2"}, image("importing")),
+        ({"disk_format": "qcow2", "os_hash_value": HASH}, image()),
+        ({"disk_format": "qcow2", "hide_others": True}, image()),
+        ({"disk_format": "qcow2", **COPY}, image()),
+        ({"disk_format": "raw", "container_format": "ova"}, image()),
+    ],
+)
+def test_another_format_of_an_image_that_is_there_is_refused(given, there):
+    with pytest.raises(ValueError, match=r"'n' \(1\) should have .*, which cannot be changed any more. Correct it"):
+        i.plan(target(**given), [there], ())
+
+
+def test_another_format_of_an_image_with_the_data_of_a_file_is_refused(disk):
+    with pytest.raises(ValueError, match=r"should have disk_format raw, found disk_format qcow2, which cannot be"):
+        i.plan(target(method="upload", uri=None, src=disk), [image(disk_format="qcow2")], ())
+
+
+@pytest.mark.parametrize(
+    ("given", "images", "found"),
+    [
+        ({}, [image(), image(image_id="2")], r"1 \(active\), 2 \(active\)"),
+        ({}, [image("queued", "3"), image(), image(image_id="2")], r"1 \(active\), 2 \(active\)"),
+        ({"os_hash_value": HASH}, [image(), image(image_id="2")], r"1 \(active\), 2 \(active\)"),
+        (COPY, [image(), image(image_id="2")], r"1 \(active\), 2 \(active\)"),
+        ({}, [image("deactivated"), image("deactivated", "2")], r"1 \(deactivated\), 2 \(deactivated\)"),
+        ({}, [image("saving"), image("importing", "2")], r"1 \(saving\), 2 \(importing\)"),
+        ({"hide_others": True}, [image("saving"), image("importing", "2")], r"1 \(saving\), 2 \(importing\)"),
+        ({}, [image("queued"), image("queued", "2")], r"1 \(queued\), 2 \(queued\)"),
+    ],
+)
+def test_several_images_that_may_be_meant_are_refused_with_their_ids(given, images, found):
+    message = rf"One image should have the name 'n', found 2 that may be meant: {found}\. Give the id of one"
+    with pytest.raises(ValueError, match=message):
+        i.plan(target(**given), images, ())
 
 
 def test_what_is_deactivated_cannot_be_copied():
@@ -232,3 +283,9 @@ def test_diff_of_a_new_image_and_of_a_changed_one():
     assert copied["before"]["stores"] == ["files"]
     assert copied["after"]["stores"] == ["files", "fast"]
     assert {**copied["before"], "stores": 0} == {**copied["after"], "stores": 0}
+
+
+def test_diff_shows_no_change_of_a_format_that_cannot_change():
+    wanted = target(disk_format="qcow2", allow_changed_formats=True)
+    shown = i.before_and_after(wanted, i.plan(wanted, [image()], ()), ())
+    assert shown["before"] == shown["after"] == {"name": "n"}

@@ -243,13 +243,56 @@ def test_observe(ids, names, expected):
         ({"how_many": "most"}, "how_many is 'most'"),
         ({"how_many": "2", "ids": ["a", "a"]}, "how_many is 2: expected at most 1"),
         ({"how_many": "2", "ids": ["a"], "names": ["n"]}, ""),
+        ({"expected": {"os_hash_value": "0" * 64, "checksum": "A" * 32}}, ""),
+        ({"expected": {"os_hash_value": "xyz"}}, "expected.os_hash_value should be the hexadecimal digits of a hash"),
+        ({"expected": {"checksum": "0" * 64}}, "expected.checksum should be the hexadecimal digits of a hash (32 for"),
     ],
 )
 def test_complaint(options, expected):
     params = {"ids": None, "names": None, "timeout": 300, "interval": 1.0, "request_timeout": 30, "grace": 60}
+    params["expected"] = None
     found = s.complaint({"wait_for": None, "counts_only": False, "how_many": "all", **params, **options})
     assert found.startswith(expected)
     assert bool(found) == bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        *((digit * length, "") for digit in "0aF" for length in s.HASH_DIGITS.values()),
+        (None, ""),
+        ("", "found 0 characters: give the digits alone."),
+        ("xyz", "found 3 characters that are not all hexadecimal"),
+        ("g" * 128, "found 128 characters that are not all hexadecimal"),
+        ("0" * 127, "found 127 characters: give the digits alone."),
+        ("sha512:" + "0" * 128, "found 135 characters that are not all hexadecimal"),
+        ("0" * 127 + " ", "that are not all hexadecimal"),
+        ("0" * 127 + "\u0661", "that are not all hexadecimal"),
+    ],
+)
+def test_the_form_of_a_hash(value, found):
+    fault = s.hash_fault("h", value)
+    assert found in fault
+    assert bool(fault) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ""),
+        ({"disk_format": None, "container_format": "bare"}, ""),
+        ({"disk_format": "raw"}, ""),
+        ({"disk_format": "qcow2"}, "'n' (i) should have disk_format qcow2, found disk_format raw"),
+        (
+            {"disk_format": "iso", "container_format": "ova", "name": "other"},
+            "should have disk_format iso and container_format ova, found disk_format raw and container_format bare",
+        ),
+    ],
+)
+def test_formats_that_differ(asked, found):
+    fault = s.format_fault(asked, raw("active", disk_format="raw", container_format="bare"))
+    assert found in fault
+    assert bool(fault) == bool(found)
 
 
 @pytest.mark.parametrize(

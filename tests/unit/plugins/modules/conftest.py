@@ -4,6 +4,7 @@ import getpass
 import json
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 
 # What a verb of the program does is in on/VERB, what one of systemctl does in "on/systemctl VERB". The properties of a
 # unit are in units/NAME; one without such a file is unknown to systemd. Who gives no cursor reads all of the journal.
@@ -85,6 +86,14 @@ class ScrubberHost:
 
     def run(self, module, check_mode=False, /, **options):
         return self.run_module(module, check_mode, **{"program": self.program, "user": getpass.getuser(), **options})
+
+
+@pytest.fixture
+def warned(monkeypatch):
+    """Collect the warnings of modules: Ansible keeps those of all runs in one process."""
+    texts = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: texts.append(text))
+    return texts
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import hashlib
+import json
 
 import pytest
 
@@ -177,7 +178,7 @@ def test_a_refused_step_tells_what_was_done_before(glance, image_import, number,
     glance.on_request(number, 403)
     result = image_import(**DISK)
     assert (result["reason"], result["steps"], result["changed"]) == ("unauthorised", done, bool(done))
-    assert "Give the login of a user who may do this." in result["msg"]
+    assert "or give the login of a user who may do this." in result["msg"]
 
 
 def test_what_changes_something_is_not_asked_for_twice(glance, image_import):
@@ -207,6 +208,13 @@ def test_images_of_another_project_do_not_count_with_an_owner(glance, image_impo
     assert [image["owner"] for image in glance.images] == ["p2", "p1"]
 
 
+def test_an_image_that_nobody_owns_gets_an_owner_by_its_id(glance, image_import):
+    image = glance.add("queued", name="disk", owner=None, disk_format="raw", container_format="bare")
+    glance.fill(image, DATA, ["files"])
+    result = image_import(**DISK, id=image["id"], owner="p1")
+    assert (result["steps"], image["owner"]) == (["update"], "p1")
+
+
 def test_an_id_is_kept(glance, image_import):
     number = "5c3d4e6f-0a1b-4c2d-8e9f-1a2b3c4d5e6f"
     assert image_import(**DISK, id=number)["image"]["id"] == number
@@ -219,6 +227,7 @@ def test_an_id_is_kept(glance, image_import):
         ({"method": "copy-image"}, "name, id"),
         ({"method": "web-download", "name": "n", "disk_format": "raw"}, "uri should be given"),
         ({**DISK, "timeout": -1}, "timeout is -1"),
+        ({**DISK, "os_hash_value": "xyz"}, "os_hash_value should be the hexadecimal digits of a hash"),
         ({**DISK, "method": "ftp"}, "value of method must be one of"),
     ],
 )
@@ -294,7 +303,7 @@ def test_an_image_that_cannot_be_deleted_again_is_still_a_mismatch(glance, image
     assert glance.images[0]["protected"] is False
 
 
-def test_what_the_service_converts_is_no_mismatch(glance, image_import, file):
+def test_what_the_service_converts_is_no_mismatch(glance, image_import, file, warned):
     fill = glance.fill
 
     def convert(image, data, stores):
@@ -302,7 +311,11 @@ def test_what_the_service_converts_is_no_mismatch(glance, image_import, file):
         image["disk_format"] = "qcow2"
 
     glance.fill = convert
-    assert image_import(**file)["image"]["disk_format"] == "qcow2"
+    given = {**file, "allow_changed_formats": True}
+    result = image_import(**given)
+    assert (result["image"]["disk_format"], result["steps"]) == ("qcow2", ["create", "glance-direct"])
+    (text,) = warned
+    assert "should have disk_format raw, found disk_format qcow2, which is what the service" in text
 
 
 def test_a_file_that_arrives_damaged_is_told_and_left_there(glance, image_import, file):
@@ -338,3 +351,113 @@ def test_hiding_does_not_wait(glance, image_import):
 
 def test_a_password_in_an_address_does_not_show_in_a_complaint(image_import):
     assert "s3cr3t" not in str(image_import(**{**DISK, "uri": "http://me:s3cr3t@web/disk", "method": "upload"}))
+
+
+@pytest.fixture
+def converting(glance):
+    """Have the service make qcow2 of all it imports."""
+    fill = glance.fill
+
+    def convert(image, data, stores):
+        fill(image, data, stores)
+        image["disk_format"] = "qcow2"
+
+    glance.fill = convert
+
+
+@pytest.mark.parametrize("more", [{}, {"os_hash_value": HASH}])
+def test_a_format_that_glance_changed_is_a_failure(glance, image_import, converting, more):
+    result = image_import(**DISK, **more, visibility="public", protected=True)
+    assert (result["failed"], result["reason"], result["image"]["disk_format"]) == (True, "mismatch", "qcow2")
+    assert "should have disk_format raw, found disk_format qcow2, which is what the service made" in result["msg"]
+    assert "It was left there." in result["msg"]
+    assert result["steps"] == ["create", "web-download"]
+    # What waits for the data to be right has not been done.
+    assert glance.images[0]["protected"] is False
+    assert glance.images[0]["visibility"] == ("private" if more else "public")
+    # Nor is it taken for the wanted one from then on.
+    again = image_import(**DISK, **more)
+    assert (again["reason"], again["steps"], len(glance.images)) == ("refused", [], 1)
+
+
+def test_a_format_that_may_be_changed_is_said_once(image_import, converting, warned):
+    given = {**DISK, "allow_changed_formats": True}
+    first = image_import(**given)
+    (text,) = warned
+    assert "found disk_format qcow2" in text
+    assert first["image"]["disk_format"] == "qcow2"
+    assert image_import(**given)["changed"] is False
+    assert image_import(**given, stores=["fast"])["steps"] == ["copy-image"]
+    assert warned == [text]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_another_format_of_an_image_that_is_there_is_refused(glance, image_import, check_mode):
+    image_import(**DISK)
+    sent = list(glance.sent)
+    result = image_import(check_mode, **{**DISK, "disk_format": "qcow2", "tags": ["a"]})
+    assert (result["failed"], result["reason"], result["steps"]) == (True, "refused", [])
+    assert "should have disk_format qcow2, found disk_format raw, which cannot be changed any more" in result["msg"]
+    assert glance.sent == sent
+
+
+def test_two_images_of_a_name_are_refused_with_their_ids(glance, image_import):
+    images = [glance.add("queued", name="disk", disk_format="raw", container_format="bare") for _number in range(2)]
+    for image in images:
+        glance.fill(image, DATA, ["files"])
+    result = image_import(**DISK)
+    assert (result["failed"], result["reason"], result["changed"]) == (True, "refused", False)
+    assert all(image["id"] in result["msg"] for image in images)
+    assert glance.sent == []
+    # Its id says which one is meant.
+    chosen = image_import(**DISK, id=images[1]["id"], tags=["base"])
+    assert (chosen["steps"], chosen["image"]["id"]) == (["update"], images[1]["id"])
+    # The newest is meant when the others are to be hidden.
+    hidden = image_import(**DISK, hide_others=True)
+    assert hidden["steps"] == ["hide_others"]
+    assert [image["os_hidden"] for image in glance.images].count(True) == 1
+    assert image_import(**DISK)["changed"] is False
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("there", "stores", "message"),
+    [
+        (["files", "fast"], ["files", "fsat"], "(files and fast), found fsat: correct stores."),
+        # It cannot be written.
+        (["files"], ["web"], "(files), found web (read-only): correct stores."),
+        ([], ["files"], "(none), found files: correct stores."),
+        (None, ["files"], "stores should be left out at a service that has no several stores, found files (GET http"),
+    ],
+)
+def test_stores_that_are_not_there_are_refused_before_anything_is_made(
+    glance, image_import, check_mode, there, stores, message
+):
+    glance.stores = there
+    result = image_import(check_mode, **DISK, stores=stores)
+    assert (result["failed"], result["reason"], result["changed"]) == (True, "refused", False)
+    assert message in result["msg"]
+    assert (glance.images, glance.sent) == ([], [])
+
+
+def test_an_image_that_is_there_is_not_copied_into_a_store_that_is_not(glance, image_import):
+    image_import(**DISK)
+    sent = list(glance.sent)
+    for given in (DISK, {"method": "copy-image", "name": "disk"}):
+        assert image_import(**given, stores=["fsat"])["reason"] == "refused"
+    assert glance.sent == sent
+
+
+def test_a_hash_of_another_algorithm_is_said_to_be_one(glance, image_import):
+    result = image_import(**DISK, os_hash_value=hashlib.sha256(DATA).hexdigest())
+    assert result["reason"] == "mismatch"
+    assert result["msg"].endswith("Give an os_hash_value of 128 digits, as sha512 has, which is what the service uses.")
+
+
+def test_glances_reason_for_a_refusal_is_whole(glance, image_import):
+    reason = "Provided object does not match schema 'image': " + " ".join(f"format-{number}" for number in range(99))
+    glance.on_request(3, (400, json.dumps({"message": f"{reason}<br /><br />\n", "code": "400 Bad Request"}).encode()))
+    result = image_import(**DISK)
+    assert result["msg"].endswith(
+        f"expected 201, got 400: {reason}. Change what was asked for, or what stands in its way."
+    )

@@ -207,6 +207,7 @@ def test_client_certificates_take_effect(glance, image_status, certificate):
         ({"auth": {"auth_url": "http://k", "username": "a", "password": "hidden"}}, "user_domain"),
         ({"ids": [""]}, "ids has an empty entry"),
         ({"timeout": -1}, "timeout is -1"),
+        ({"wait_for": ["active"], "expected": {"os_hash_value": "xyz"}}, "expected.os_hash_value should be the hexad"),
         ({"api_url": "localhost:9292"}, "expected a URL such as"),
         ({"api_url": "http://me:pass@localhost"}, "user name"),
         ({"client_key": "/k"}, "client_cert"),
@@ -266,12 +267,43 @@ def test_a_filter_waits_for_an_image_to_appear(glance, image_status):
 
 def test_stores_and_facts_are_waited_for(glance, image_status):
     image = glance.add("active", stores="files", size=3, visibility="private")
-    glance.on_request(3, lambda: image.update(stores="files,fast"))
-    glance.on_request(5, lambda: image.update(visibility="public"))
+    # The first request is for the stores.
+    glance.on_request(4, lambda: image.update(stores="files,fast"))
+    glance.on_request(6, lambda: image.update(visibility="public"))
     wanted = {"stores": ["files", "fast"], "expected": {"size": 3, "visibility": "public"}}
     result = image_status(ids=[image["id"]], wait_for=["active"], timeout=10, **wanted)
     assert "failed" not in result
-    assert len(glance.asked) == 5
+    assert len(glance.asked) == 6
+    assert [path for path, _query in glance.asked].count("/v2/info/stores") == 1
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("stores", "message"),
+    [
+        (["files", "fsat"], "stores should be of those that the service has (files and fast and web), found fsat"),
+        (None, "stores should be left out at a service that has no several stores, found files and fsat (GET http"),
+    ],
+)
+def test_a_store_that_is_not_there_is_a_failure_at_once(glance, image_status, check_mode, stores, message):
+    glance.add("active", name="disk", stores="files")
+    if stores is None:
+        glance.stores = None
+    result = image_status(check_mode, names=["disk"], wait_for=["active"], stores=["files", "fsat"], timeout=60)
+    assert (result["failed"], result["reason"], result["requests"]) == (True, "impossible", 1)
+    assert message in result["msg"]
+    assert (result["images"], result["counts"]) == ([], {})
+
+
+def test_a_read_only_store_can_be_waited_for(glance, image_status):
+    glance.add("active", name="disk", stores="web")
+    assert "failed" not in image_status(names=["disk"], wait_for=["active"], stores=["web"])
+
+
+def test_stores_that_cannot_be_asked_for_now_are_asked_for_again(glance, image_status):
+    glance.add("active", name="disk", stores="files")
+    glance.on_request(1, 503)
+    assert image_status(names=["disk"], wait_for=["active"], stores=["files"])["requests"] == 3
 
 
 def test_other_data_than_expected_ends_at_once(glance, image_status):
