@@ -12,16 +12,19 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.validation import check_type_bool, check_type_int
 from ansible.plugins.action import ActionBase
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import database
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import database, options, values
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import entries, is_dict, kind_of, plain
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import INTERNAL, operator_options
 
 COLLECTION = "glanceops.image_service"
 # Read by the playbooks that make throw-away hosts for tests.
 LAB = "glance_lab_"
 # What types are called in a sentence, where that is not "a" and their name.
-_KINDS = {"int": "an int", "str": "a text"}
+_KINDS = {"int": "an int", "str": "a text", "path": "a path"}
+_CHECKS = {"int": check_type_int, "bool": check_type_bool}
 # Ansible's own, which hold all there is.
 _MAGIC = {"groups", "hostvars", "vars"}
 
@@ -40,19 +43,43 @@ def unknown(names: Iterable[str], known: Iterable[str]) -> list[str]:
 
 
 def faults(name: str, value: Any, option: Mapping[str, Any]) -> Iterator[str]:
-    """Give a sentence for each part of *value* that Ansible would take for one of its type and the roles not."""
-    kind = option["type"]
+    """Give a sentence for each part of *value* that is not of its type, or that is another text than was written."""
+    kind, found = option.get("type", "str"), kind_of(value)
     wanted = f"{name} should be {_KINDS.get(kind, f'a {kind}')}"
     if value is None:
         yield f"{wanted}, found nothing: give it a value or take the line away"
-    elif kind in ("dict", "list") and isinstance(value, str):
+    elif kind in ("dict", "list") and found == "a text":
         yield f"{wanted}, found a text: give it in a file, or as -e '{{\"{name.split()[-1]}\": ...}}'"
-    elif kind in ("str", "path") and isinstance(value, (Mapping, list, tuple)):
-        yield f"{wanted}, found a {'dict' if isinstance(value, Mapping) else 'list'}"
-    elif "options" in option:
-        for part in value if isinstance(value, list) else [value]:
-            for inner in option["options"].keys() & part.keys() if isinstance(part, Mapping) else ():
-                yield from faults(f"{inner} of {name}", part[inner], option["options"][inner])
+    elif (kind in ("dict", "list") or found in ("a dict", "a list")) and found != f"a {kind}" and kind != "raw":
+        yield f"{wanted}, found {found}"
+    # Ansible would take a text that is no longer as it was written: 0123 is 83, and yes is True.
+    elif kind in ("str", "path") and found != "a text" and "choices" not in option:
+        yield f"{wanted}, found {found}: put it in quotes"
+    elif kind in ("str", "path"):
+        yield from values.lone_lines(name, value)
+    elif kind in _CHECKS and not _is(kind, value):
+        shown = value if found == "a text" and str(value).isprintable() else found
+        yield f"{wanted}, found {shown}"
+    elif kind == "list":
+        inner = {"type": option.get("elements", "raw"), **{key: option[key] for key in ("options",) if key in option}}
+        for entry in entries(value):
+            called = (entry.get("name") or entry.get("path")) if is_dict(entry) else None
+            text = kind_of(called) == "a text" and str(called).isprintable()
+            yield from faults(f"{called} in {name}" if text else f"an entry of {name}", entry, inner)
+    elif kind == "dict" and "options" in option:
+        if strange := next((kind_of(key) for key in value if kind_of(key) != "a text"), ""):
+            yield f"{name} should have {', '.join(option['options'])}, found {strange} in place of such a word"
+        for inner in option["options"].keys() & value.keys():
+            yield from faults(f"{inner} of {name}", value[inner], option["options"][inner])
+
+
+def _is(kind: str, value: Any) -> bool:
+    """Whether Ansible takes *value* for one of the type *kind*."""
+    try:
+        _CHECKS[kind](value)
+    except TypeError:
+        return False
+    return kind_of(value) != "a boolean" or kind == "bool"
 
 
 def misshapen(given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -76,6 +103,32 @@ def empty_groups(name: str, variables: Mapping[str, Any]) -> list[str]:
     return [group for group in dict.fromkeys(asked) if not (variables.get("groups") or {}).get(group)]
 
 
+# Each takes variables by name, and returns sentences by the name of the variable. The first looks at shapes; the others
+# look at nothing that it has refused.
+JUDGES = (values.faults, options.faults, database.faults)
+
+
+def judge(given: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], waiting: Iterable[str] = ()) -> list[str]:
+    """Return all sentences about the variables *given*; *known* are the options of the argument specs.
+
+    What is neither given nor *waiting* for facts is as the specs have it by default.
+    """
+    wrong = misshapen(given, known)
+    defaults = {
+        name: option["default"]
+        for name, option in known.items()
+        if "default" in option and name not in given and name not in waiting
+    }
+    for faults_of in JUDGES:
+        shaped = {name: value for name, value in {**defaults, **given}.items() if name not in wrong}
+        wrong.update(faults_of(shaped))
+    # A judgement with a reason comes before the plain one of the specification.
+    checked = ArgumentSpecValidator({name: {**option, "required": False} for name, option in known.items()}).validate(
+        {name: value for name, value in given.items() if name not in wrong}
+    )
+    return [sentence for sentences in wrong.values() for sentence in sentences] + checked.error_messages
+
+
 class ActionModule(ActionBase):
     """Action plugin; nothing of it runs on the host."""
 
@@ -86,13 +139,14 @@ class ActionModule(ActionBase):
         """Return a result that fails with one sentence for each wrong variable."""
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        options = operator_options(specs.read(self._loader))
-        problems = unknown(task_vars, options)
-        given = {}
-        for name in options.keys() & task_vars.keys():
+        known = operator_options(specs.read(self._loader))
+        problems = unknown(task_vars, known)
+        given, waiting = {}, []
+        for name in known.keys() & task_vars.keys():
             try:
-                given[name] = self._templar.template(task_vars[name])
+                given[name] = plain(self._templar.template(task_vars[name]))
             except AnsibleError as error:
+                waiting.append(name)
                 if groups := empty_groups(name, task_vars):
                     problems.append(
                         f"{name} can't be worked out: it needs a host of {', '.join(groups)}, and the inventory has "
@@ -102,15 +156,7 @@ class ActionModule(ActionBase):
                 if awaits_facts(name, task_vars):
                     continue
                 problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
-        wrong = misshapen(given, options)
-        problems += [sentence for sentences in wrong.values() for sentence in sentences]
-        # A judgement with a reason comes before the plain one of the specification.
-        judged = database.faults({name: value for name, value in given.items() if name not in wrong})
-        problems += judged.values()
-        checked = ArgumentSpecValidator(
-            {name: {**option, "required": False} for name, option in options.items()}
-        ).validate({name: value for name, value in given.items() if name not in {**wrong, **judged}})
-        problems += checked.error_messages
+        problems += judge(given, known, waiting)
         result.update(changed=False)
         if problems:
             host = task_vars.get("inventory_hostname", "")

@@ -14,6 +14,7 @@ from ansible.inventory.manager import IGNORED
 from ansible.plugins.action import ActionBase
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs, topology
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import plain
 
 RELEASES = specs.ROLES / "common/vars/main/releases.yml"
 # Ansible's own inventory, which need not be there.
@@ -63,15 +64,6 @@ def known(variables: Mapping[str, Any], names: Iterable[str], defaults: Mapping[
         except AnsibleError:
             continue  # it waits for facts; what is wrong with it otherwise is told by check_variables
     return found
-
-
-def plain(value: Any) -> Any:
-    """Return *value* with all that is in it worked out, which Ansible else does when a part is looked at."""
-    if isinstance(value, Mapping):
-        return {key: plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
-    return value
 
 
 class ActionModule(ActionBase):

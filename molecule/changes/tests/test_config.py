@@ -52,7 +52,7 @@ def test_changed_option_takes_one_restart_even_if_the_run_was_killed_before_it(s
 def secret_values():
     return {
         "metadata_encryption_key": secrets.token_hex(16),
-        "password": secrets.token_hex(12),
+        "memcache_secret_key": secrets.token_hex(12),
         "transport_url": secrets.token_hex(12),
     }
 
@@ -64,7 +64,7 @@ def with_secrets(values):
                 "metadata_encryption_key": values["metadata_encryption_key"],
                 "transport_url": f"rabbit://glance:{values['transport_url']}@127.0.0.1:5672/",
             },
-            "keystone_authtoken": {"password": values["password"]},
+            "keystone_authtoken": {"memcache_secret_key": values["memcache_secret_key"]},
         }
     }
 

@@ -75,7 +75,7 @@ def test_a_restart_is_noticed_by_nobody(hosts, traffic, playbook):
 def test_a_changed_option_is_noticed_by_nobody(hosts, traffic, site_of_all):
     before = [starts(hosts[name]) for name in API_HOSTS]
     with traffic() as seen:
-        run = site_of_all({"glance_api_config": {"DEFAULT": {"image_size_cap": 1 << 40}}})
+        run = site_of_all({"glance_image_max_bytes": 1 << 38})
     assert run.rc == 0, run.output
     assert [starts(hosts[name]) for name in API_HOSTS] == [number + 1 for number in before]
     whole(seen)

@@ -6,17 +6,19 @@ import pytest
 
 testinfra_hosts = ["ansible://glance_api"]
 
+FILES = {"filesystem_store_datadir": "/var/lib/glance/images", "filesystem_store_datdir": "/srv"}
+MISSPELT = {"file": {"driver": "file", "options": FILES}}
 # One for each way to find out; tests/unit/playbooks has those that the variables alone show.
 REFUSALS = {
     "misspelt option": ({"glance_api_config": {"DEFAULT": {"debgu": True}}}, "debgu"),
-    "misspelt option of a store": ({"glance_api_config": {"file": {"filesystem_store_datdir": "/srv"}}}, "datdir"),
-    "wrong value": ({"glance_api_config": {"DEFAULT": {"delayed_delete": "maybe"}}}, "maybe"),
-    "unknown paste flavor": ({"glance_api_config": {"paste_deploy": {"flavor": "vanilla"}}}, "vanilla"),
+    "misspelt option of a store": ({"glance_stores": MISSPELT}, "datdir"),
+    "wrong value": ({"glance_api_config": {"DEFAULT": {"limit_param_default": "maybe"}}}, "maybe"),
+    "an option of the role": ({"glance_api_config": {"DEFAULT": {"bind_host": "0.0.0.0"}}}, "glance_api_bind_address"),
     "unknown option of uWSGI": ({"glance_api_uwsgi": {"no-such-option": True}}, "no-such-option"),
     "port in use": ({"glance_api_port": 22}, "sshd"),
     "default store that is not there": ({"glance_default_store": "attic"}, "attic"),
     "database that does not answer": (
-        {"glance_api_config": {"database": {"connection": "mysql+pymysql://glance:hidden@127.0.0.1:9/glance"}}},
+        {"glance_database_url": "mysql+pymysql://glance:hidden@127.0.0.1:9/glance"},
         "the database at 127.0.0.1 should let glance in, found: ",
     ),
 }

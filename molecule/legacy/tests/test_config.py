@@ -5,14 +5,12 @@ from __future__ import annotations
 import pytest
 
 testinfra_hosts = ["ansible://glance_api"]
-# Two sentences of one run, since each run takes its time.
-UNSAFE = {
-    "glance_registry_config": {"paste_deploy": {"flavor": "trusted-auth"}},
-    "glance_registry_allow_unauthenticated_network": False,
-}
 REFUSALS = {
-    "unsafe": (UNSAFE, ["401", "glance_registry_allow_unauthenticated_network"]),
-    "unknown flavor": ({"glance_registry_config": {"paste_deploy": {"flavor": "vanilla"}}}, ["vanilla"]),
+    "unsafe": (
+        {"glance_registry_allow_unauthenticated_network": False},
+        ["glance_registry_allow_unauthenticated_network"],
+    ),
+    "flavor": ({"glance_registry_config": {"paste_deploy": {"flavor": "trusted-auth"}}}, ["set by glance_auth"]),
 }
 
 

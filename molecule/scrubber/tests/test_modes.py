@@ -15,9 +15,9 @@ SCRUB_TIME = 4
 OTHER = {
     "glance_scrubber_mode": "{{ 'timer' if inventory_hostname == 'postgresql1' else 'daemon' }}",
     "glance_scrubber_wakeup_time": 4,
+    "glance_scrub_time": SCRUB_TIME,
     "glance_scrubber_config": {
-        # As glance_scrub_time, without a restart of the API.
-        "DEFAULT": {"scrub_time": SCRUB_TIME, "lock_path": "/var/lib/glance/locks/scrubber"},
+        "DEFAULT": {"lock_path": "/var/lib/glance/locks/scrubber"},
         "database": {"idle_timeout": 1234},
     },
 }

@@ -13,29 +13,15 @@ _REASON = (
     "Glance on SQLite answers users who work at the same time with errors and loses images. docs/database.md tells how "
     "MariaDB is deployed on the same host and how images come along"
 )
-_FILES = (
-    "glance_config",
-    "glance_api_config",
-    "glance_registry_config",
-    "glance_scrubber_config",
-    "glance_purge_config",
-)
 
 
-def _connection(config: Any) -> Any:
-    """Return C(connection) of C([database]) in the options of a file, by section."""
-    section = config.get("database") if isinstance(config, Mapping) else None
-    return section.get("connection") if isinstance(section, Mapping) else None
-
-
-def faults(given: Mapping[str, Any]) -> dict[str, str]:
-    """Return a sentence for each variable of *given* that asks for SQLite, by its name."""
+def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the sentences about each variable of *given* that asks for SQLite, by its name."""
     found = {}
     if given.get("glance_database_engine") == "sqlite":
         found["glance_database_engine"] = "glance_database_engine should be mariadb or postgresql, found sqlite"
-    urls = {"glance_database_url": given.get("glance_database_url")}
-    urls |= {f"[database] connection in {name}": _connection(given.get(name)) for name in _FILES}
-    for name, url in urls.items():
-        if str(url).startswith("sqlite"):
-            found[name] = f"{name} should be the URL of a MariaDB or PostgreSQL server, found one of SQLite"
-    return {name: f"{sentence}: {_REASON}" for name, sentence in found.items()}
+    if str(given.get("glance_database_url")).startswith("sqlite"):
+        found["glance_database_url"] = (
+            "glance_database_url should be the URL of a MariaDB or PostgreSQL server, found one of SQLite"
+        )
+    return {name: [f"{sentence}: {_REASON}"] for name, sentence in found.items()}

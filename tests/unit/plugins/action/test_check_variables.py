@@ -37,7 +37,7 @@ def test_a_name_that_nobody_knows_is_told(name, expected):
 
 @pytest.mark.parametrize(
     ("value", "refused"),
-    [("{}", True), ("[]", True), ({}, False), ([], False)],
+    [("{}", True), ("[]", True), ({}, False), ([], True)],
     ids=["text", "list text", "dict", "list"],
 )
 def test_a_dictionary_given_as_text_is_refused(value, refused):

@@ -1,0 +1,156 @@
+"""All that is said of wrong values, whatever their type: in sentences, without internals and without a secret."""
+
+import datetime
+import pathlib
+import re
+
+import pytest
+import yaml
+from ansible_collections.glanceops.image_service.plugins.action.check_variables import judge
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import operator_options
+
+PROJECT = pathlib.Path(__file__).parents[4]
+KNOWN = operator_options(
+    yaml.safe_load(path.read_text()) for path in sorted(PROJECT.glob("roles/*/meta/argument_specs.yml"))
+)
+USER = {"name": "a", "project": "p", "password": "hidden-hidden"}
+MOUNT = {"path": "/srv/images", "src": "nas:/x"}
+FILE = {"driver": "file", "options": {"filesystem_store_datadir": "/srv/images"}}
+# What Python, Jinja2 or Ansible say of themselves.
+INTERNAL = re.compile(
+    r"<class|NoneType|Traceback|object at|has no [ael]|unhashable|subscript|undefined|Error\b|Exception|\{\{"
+    r"|unable to convert|Elements value|is of type|datetime"
+)
+VALUES = {
+    "null": None,
+    "list": ["hidden"],
+    "empty list": [],
+    "text": "hidden",
+    "empty text": "",
+    "number": 83,
+    "fraction": 1.5,
+    "boolean": True,
+    "date": datetime.date(2026, 1, 1),
+    "dict": {"a": "hidden"},
+    "nested": {"a": {"b": {"c": ["hidden"]}}},
+    "numbers": {1: {2: 3}},
+    "nulls": {"a": None},
+    "nested list": [["hidden"], {"a": None}, None],
+    "lines": "hid\nden",
+    "NUL": "hid\0den",
+}
+# What may stand where, on each level, as a function of the value.
+PLACES = {
+    **{name: lambda value, name=name: {name: value} for name in KNOWN},
+    "store": lambda value: {"glance_stores": {"s": value}},
+    "driver": lambda value: {"glance_stores": {"s": {**FILE, "driver": value}}},
+    "options of a store": lambda value: {"glance_stores": {"s": {**FILE, "options": value}}},
+    "option of a store": lambda value: {
+        "glance_stores": {"s": {"driver": "s3", "options": {"s3_store_secret_key": value}}}
+    },
+    "directory": lambda value: {
+        "glance_stores": {"s": {"driver": "file", "options": {"filesystem_store_datadir": value}}}
+    },
+    "directories": lambda value: {
+        "glance_stores": {"s": {"driver": "file", "options": {"filesystem_store_datadirs": value}}}
+    },
+    "mount": lambda value: {"glance_mounts": [value]},
+    "path": lambda value: {"glance_mounts": [{**MOUNT, "path": value}]},
+    "user": lambda value: {"glance_basic_users": [value]},
+    "name": lambda value: {"glance_basic_users": [{**USER, "name": value}]},
+    "password": lambda value: {"glance_basic_users": [{**USER, "password": value}]},
+    "roles": lambda value: {"glance_basic_users": [{**USER, "roles": value}]},
+    **{
+        f"section of {name}": lambda value, name=name: {name: {"DEFAULT": value}}
+        for name in KNOWN
+        if name.endswith(("_config", "_unit"))
+    },
+    **{
+        f"option of {name}": lambda value, name=name: {
+            name: {"DEFAULT": {"x": value}, "os_glance_staging_store": value}
+        }
+        for name in KNOWN
+        if name.endswith(("_config", "_unit"))
+    },
+    **{
+        f"option {option} of [{section}]": lambda value, section=section, option=option: {
+            "glance_api_config": {section: {option: value}}
+        }
+        for section, option in [
+            ("DEFAULT", "log_dir"),
+            ("oslo_concurrency", "lock_path"),
+            ("paste_deploy", "config_file"),
+            ("task", "work_dir"),
+            ("os_glance_staging_store", "filesystem_store_datadir"),
+        ]
+    },
+    "option of uWSGI": lambda value: {"glance_api_uwsgi": {"env": value}},
+    "environment": lambda value: {"glance_api_unit": {"Service": {"Environment": value}}},
+    "rule": lambda value: {"glance_api_policy": {"get_image": value}},
+}
+# A word in place of a number, a choice, an address or a path is shown: it is no secret.
+SHOWN = {
+    *(name for name, option in KNOWN.items() if "choices" in option or option["type"] in ("int", "bool", "path")),
+    *("option config_file of [paste_deploy]", "driver", "directory", "directories", "path"),
+    *(place for place in PLACES if place.startswith("option ") and "[" in place),
+    *(name for name in KNOWN if name.endswith(("_address", "_directory", "_directories", "_ca_file"))),
+    "glance_default_store",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_value_of_any_type_is_let_through_or_told_in_a_sentence(place):
+    for kind, value in VALUES.items():
+        told = judge(PLACES[place](value), KNOWN)
+        assert [sentence for sentence in told if INTERNAL.search(sentence)] == [], kind
+        assert [sentence for sentence in told if not sentence.isprintable() or len(sentence) > 400] == [], kind
+        if place not in SHOWN:
+            assert [sentence for sentence in told if "hid" in sentence] == [], kind
+
+
+STRUCTURED = sorted(name for name, option in KNOWN.items() if option["type"] in ("dict", "list"))
+
+
+@pytest.mark.parametrize("name", STRUCTURED)
+@pytest.mark.parametrize("kind", ["null", "text", "empty text", "number", "boolean", "date"])
+def test_a_structured_variable_that_is_none_is_refused_by_its_name(name, kind):
+    assert any(name in sentence for sentence in judge({name: VALUES[kind]}, KNOWN))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"glance_keystone_password": 83}, "glance_keystone_password should be a text, found a number: put it in quot"),
+        ({"glance_database_password": True}, "glance_database_password should be a text, found a boolean: put it in q"),
+        ({"glance_database_user": datetime.date(2026, 1, 1)}, "glance_database_user should be a text, found a date"),
+        ({"glance_keystone_password": "hid\nden"}, "glance_keystone_password should be one line of text, found a line"),
+        ({"glance_basic_users": [{**USER, "project": "p\n"}]}, "project of a in glance_basic_users should be one line"),
+        ({"glance_basic_users": [{**USER, "roles": ["admin\n"]}]}, "an entry of roles of a in glance_basic_users shou"),
+        ({"glance_basic_users": [{**USER, "name": 1}]}, "should be a text, found a number: put it in quotes"),
+        ({"glance_basic_users": [{**USER, "password": 83}]}, "password of a in glance_basic_users should be a text, f"),
+        ({"glance_purge_calendar": "daily\n[Install]"}, "glance_purge_calendar should be one line of text"),
+        ({"glance_api_trusted_proxies": [1]}, "an entry of glance_api_trusted_proxies should be a text, found a numbe"),
+        ({"glance_api_port": "many"}, "glance_api_port should be an int, found many"),
+        ({"glance_api_port": True}, "glance_api_port should be an int, found a boolean"),
+        ({"glance_tls_key": "hid\0den"}, "glance_tls_key should be one line of text, found a NUL"),
+        ({"glance_identity_admin": {"user": 1}}, "user of glance_identity_admin should be a text, found a number"),
+    ],
+)
+def test_a_value_that_is_not_what_was_written_is_refused(given, said):
+    (sentence,) = judge(given, KNOWN)
+    assert sentence.startswith(said) or said in sentence
+    assert "hid" not in sentence
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        # As -e name=value gives them, and a release as YAML reads it.
+        {"glance_api_port": "9292", "glance_delayed_delete": "yes", "glance_release": 2026.2},
+        {"glance_database_password": "any\ntext", "glance_tls_key": "a\nb\n"},
+        {"glance_basic_users": [USER], "glance_mounts": [MOUNT]},
+    ],
+)
+def test_what_was_written_is_let_through(given):
+    assert judge(given, KNOWN) == []

@@ -1,0 +1,193 @@
+import pathlib
+
+import pytest
+import yaml
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import options as o
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import FILES, UNITS
+
+PROJECT = pathlib.Path(__file__).parents[5]
+STORES = {"file": {"driver": "file"}, "attic": {"driver": "file"}}
+CONNECTION = "mysql+pymysql://glance:hidden@h/glance"
+# (variable, section, option, value): words that say what to do instead.
+OWNED = [
+    ("glance_config", "DEFAULT", "bind_host", "0.0.0.0", "set by glance_api_bind_address"),
+    ("glance_api_config", "DEFAULT", "bind_host", None, "set by glance_api_bind_address"),
+    ("glance_registry_config", "DEFAULT", "bind_host", "0.0.0.0", "set by glance_registry_bind_address"),
+    ("glance_api_config", "DEFAULT", "bind_port", 1, "set by glance_api_port"),
+    ("glance_registry_config", "DEFAULT", "bind_port", 1, "set by glance_registry_port"),
+    ("glance_api_config", "DEFAULT", "workers", 1, "set by glance_api_processes"),
+    ("glance_registry_config", "DEFAULT", "workers", 1, "set by glance_registry_processes"),
+    ("glance_api_config", "DEFAULT", "cert_file", "/x", "set by glance_tls_certificate"),
+    ("glance_api_config", "DEFAULT", "key_file", "/x", "set by glance_tls_key"),
+    ("glance_api_config", "DEFAULT", "ca_file", "/x", "set by glance_tls_ca"),
+    ("glance_api_config", "oslo_middleware", "enable_proxy_headers_parsing", False, "set by the role"),
+    ("glance_config", "oslo_middleware", "enable_proxy_headers_parsing", None, "set by the role"),
+    ("glance_api_config", "DEFAULT", "enabled_backends", "a:file", "set by glance_stores"),
+    ("glance_scrubber_config", "glance_store", "default_backend", "a", "set by glance_default_store"),
+    ("glance_config", "GLANCE_STORE", "default_backend", "a", "set by glance_default_store"),
+    ("glance_config", "glance_store", "stores", "file,http", "set by options of a store in glance_stores"),
+    ("glance_config", "glance_store", "default_store", "file", "set by options of a store in glance_stores"),
+    ("glance_config", "glance_store", "filesystem_store_datadir", "/x", "set by options of a store in glance_stores"),
+    ("glance_api_config", "DEFAULT", "filesystem_store_datadir", "/x", "set by options of a store in glance_stores"),
+    ("glance_api_config", "DEFAULT", "default_store", "file", "set by options of a store in glance_stores"),
+    ("glance_api_config", "attic", "filesystem_store_datadir", "/x", "set by options of attic in glance_stores"),
+    ("glance_api_config", "DEFAULT", "node_staging_uri", "file:///x", "[os_glance_staging_store] in glance_api_config"),
+    ("glance_api_config", "DEFAULT", "metadata_encryption_key", "hidden", "set by glance_config"),
+    ("glance_scrubber_config", "DEFAULT", "metadata_encryption_key", "hidden", "set by glance_config"),
+    ("glance_config", "DEFAULT", "delayed_delete", True, "set by glance_delayed_delete"),
+    ("glance_scrubber_config", "DEFAULT", "scrub_time", 1, "set by glance_scrub_time"),
+    ("glance_scrubber_config", "DEFAULT", "daemon", True, "set by glance_scrubber_mode"),
+    ("glance_scrubber_config", "DEFAULT", "wakeup_time", 1, "set by glance_scrubber_wakeup_time"),
+    ("glance_api_config", "DEFAULT", "scrub_pool_size", 1, "set by glance_scrubber_pool_size"),
+    ("glance_api_config", "DEFAULT", "image_size_cap", 1, "set by glance_image_max_bytes"),
+    ("glance_config", "DEFAULT", "user_storage_quota", "1GB", "set by glance_project_max_bytes"),
+    ("glance_api_config", "DEFAULT", "enabled_import_methods", None, "set by glance_api_import_methods"),
+    ("glance_config", "DEFAULT", "image_cache_dir", "/srv", "set by glance_cache_directory"),
+    ("glance_cache_config", "DEFAULT", "image_cache_max_size", 1, "set by glance_cache_max_bytes"),
+    ("glance_api_config", "DEFAULT", "image_cache_stall_time", 1, "set by glance_cache_stall_time"),
+    ("glance_api_config", "DEFAULT", "image_cache_driver", "sqlite", "set by the role"),
+    ("glance_config", "database", "connection", CONNECTION, "set by glance_database_url"),
+    ("glance_api_config", "database", "connection", CONNECTION, "set by glance_database_url"),
+    ("glance_scrubber_config", "Database", "connection", CONNECTION, "set by glance_database_url"),
+    ("glance_purge_config", "DEFAULT", "sql_connection", CONNECTION, "set by glance_database_url"),
+    ("glance_api_config", "DEFAULT", "registry_host", "h", "set by glance_registry_host"),
+    ("glance_api_config", "DEFAULT", "registry_port", 1, "set by glance_registry_port"),
+    ("glance_config", "DEFAULT", "data_api", "glance.db.registry.api", "set by glance_registry_host"),
+    ("glance_scrubber_config", "DEFAULT", "data_api", "glance.db.registry.api", "which tells the API alone"),
+    ("glance_config", "keystone_authtoken", "auth_url", "http://h", "set by glance_keystone_url"),
+    ("glance_config", "keystone_authtoken", "password", "hidden", "set by glance_keystone_password"),
+    ("glance_api_config", "keystone_authtoken", "username", "g", "set by glance_keystone_user"),
+    ("glance_api_config", "keystone_authtoken", "memcached_servers", "g", "set by glance_keystone_memcached_servers"),
+    ("glance_config", "paste_deploy", "flavor", "keystone", "set by glance_auth"),
+    ("glance_api_config", "paste_deploy", "flavor", None, "set by glance_auth and glance_cache_max_bytes"),
+    ("glance_registry_config", "paste_deploy", "flavor", "trusted-auth", "set by glance_auth, found"),
+    ("glance_config", "paste_deploy", "config_file", "/x", "set in glance_api_config or glance_registry_config"),
+    ("glance_api_config", "paste_deploy", "config_file", None, "should be an absolute path of a paste file"),
+    ("glance_api_config", "paste_deploy", "config_file", "x.ini", "found x.ini"),
+    ("glance_config", "os_glance_staging_store", "filesystem_store_datadir", "/x", "set in glance_api_config"),
+    ("glance_scrubber_config", "os_glance_tasks_store", "filesystem_store_datadir", "/x", "set in glance_api_config"),
+    ("glance_api_config", "os_glance_tasks_store", "filesystem_store_datadir", None, "found nothing"),
+    (
+        "glance_api_config",
+        "os_glance_staging_store",
+        "filesystem_store_datadirs",
+        "/x",
+        "one of filesystem_store_datad",
+    ),
+    ("glance_api_config", "pipeline:glance-api", "pipeline", "x", "should be in a paste file of your own"),
+    ("glance_api_config", "Service", "User", "x", "should be in the variable of the unit"),
+    ("glance_api_config", "uwsgi", "threads", 1, "should be in glance_api_uwsgi"),
+]
+# What is an opinion of ours, or none at all: any option of Glance can be set.
+FREE = {
+    "glance_config": {
+        "DEFAULT": {"debug": True, "metadata_encryption_key": "x", "transport_url": "rabbit://u:p@h/"},
+        "database": {"max_overflow": None, "connection_recycle_time": 1},
+        "keystone_authtoken": {
+            "www_authenticate_uri": "https://h",
+            "memcache_secret_key": "x",
+            "auth_type": "v3applicationcredential",
+            "username": None,
+            "password": None,
+        },
+        "oslo_middleware": {"enable_proxy_headers_parsing": True, "max_request_body_size": 1},
+        "oslo_policy": {"policy_file": "/etc/glance/own.yaml"},
+        "oslo_concurrency": {"lock_path": "/var/lib/glance/locks/other"},
+        "cors": {"allowed_origin": "https://h"},
+    },
+    "glance_api_config": {
+        "DEFAULT": {"worker_self_reference_url": "https://h", "public_endpoint": "https://h", "limit_param_default": 1},
+        "os_glance_staging_store": {"filesystem_store_datadir": "/srv/staging"},
+        "image_format": {"disk_formats": "qcow2,raw"},
+        "paste_deploy": {"config_file": "/etc/glance/own-paste.ini", "flavor": "own"},
+        "import_filtering_opts": {"allowed_hosts": "[h]"},
+    },
+    "glance_scrubber_config": {
+        "DEFAULT": {"registry_host": "h", "data_api": "glance.db.sqlalchemy.api", "default_log_levels": "x=WARN"}
+    },
+    "glance_api_uwsgi": {
+        "chunked-input-limit": 1,
+        "buffer-size": 1,
+        "socket-timeout": 1,
+        "thunder-lock": None,
+        "max-requests": 1,
+        "env": "https_proxy=http://h",
+    },
+    "glance_api_unit": {"Service": {"Environment": ["https_proxy=http://h"], "MemoryHigh": None}},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "option", "value", "said"), OWNED, ids=[" ".join(map(str, case[:4])) for case in OWNED]
+)
+def test_an_option_of_the_collection_is_refused_with_its_variable(name, section, option, value, said):
+    found = o.faults({name: {section: {option: value}}, "glance_stores": STORES})
+    assert list(found) == [name]
+    (sentence,) = found[name]
+    assert said in sentence
+    assert name in sentence
+    assert section in sentence
+    assert "hidden" not in sentence
+
+
+@pytest.mark.parametrize("name", sorted(FREE))
+def test_any_other_option_is_free(name):
+    assert o.faults({name: FREE[name], "glance_auth": "keystone", "glance_stores": STORES}) == {}
+
+
+def test_a_paste_file_of_ones_own_is_refused_with_passwords():
+    given = {"glance_api_config": {"paste_deploy": {"config_file": "/x"}}, "glance_auth": "basic"}
+    (sentence,) = o.faults(given)["glance_api_config"]
+    assert "left to the role while glance_auth is basic" in sentence
+
+
+def test_rules_and_a_policy_file_contradict():
+    given = {"glance_config": {"oslo_policy": {"policy_file": "/x"}}, "glance_api_policy": {"get_image": "@"}}
+    assert "left out while glance_api_policy has rules" in o.faults(given)["glance_config"][0]
+    assert o.faults({**given, "glance_api_policy": {}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("processes", 2, "set by glance_api_processes"),
+        ("threads", None, "set by glance_api_threads and glance_api_transfers"),
+        ("worker-reload-mercy", 1, "set by glance_api_drain_timeout"),
+        *(
+            (name, "x", "gets past HAProxy")
+            for name in ("http", "https", "chmod-socket", "http-socket", "socket", "chdir")
+        ),
+        *((name, "x", "gets past HAProxy") for name in ("module", "wsgi-file", "chmod_socket", "uid")),
+        *((name, "x", "its own release") for name in ("pythonpath", "virtualenv", "py-executable", "strict")),
+        *((name, "x", "knows when all") for name in ("master", "hook-accepting-once", "cheaper", "lazy-apps")),
+        ("env", ["a=b", "OS_GLANCE_CONFIG_DIR=/x"], "OS_GLANCE_CONFIG_DIR should be left to the role"),
+    ],
+)
+def test_an_option_of_uwsgi_that_the_role_needs_is_refused(option, value, said):
+    (sentence,) = o.faults({"glance_api_uwsgi": {option: value}})["glance_api_uwsgi"]
+    assert said in sentence
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "OS_GLANCE_CONFIG_DIR=/srv",
+        ["A=b", "PYTHONPATH=/srv"],
+        '"A=b" "OS_GLANCE_CONFIG_FILES=x"',
+    ],
+)
+@pytest.mark.parametrize("name", UNITS)
+def test_the_environment_that_the_server_goes_by_is_refused(name, value):
+    assert "left to the role" in o.faults({name: {"Service": {"Environment": value}}})[name][0]
+
+
+def test_all_variables_with_options_of_files_and_units_are_looked_at():
+    specs = [yaml.safe_load(path.read_text()) for path in PROJECT.glob("roles/*/meta/argument_specs.yml")]
+    entries = [entry for spec in specs for entry in spec["argument_specs"].values()]
+    names = {name for entry in entries for name, option in (entry.get("options") or {}).items()}
+    names = {name for name in names if not name.startswith("glance_common_")}
+    assert {name for name in names if name.endswith("_config")} == set(FILES)
+    assert {name for name in names if name.endswith("_unit")} == set(UNITS)
+    known = {word for name in names for word in (name,)}
+    told = {word.strip(",)") for owned in o.OWNED for word in f"{owned.by} {owned.registry}".split()}
+    assert {word for word in told if word.startswith("glance_") and not word.endswith("*")} - known == set()
