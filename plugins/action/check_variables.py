@@ -15,7 +15,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.validation import check_type_bool, check_type_int
 from ansible.plugins.action import ActionBase
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import database, options, values
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import (
+    addresses,
+    database,
+    options,
+    paths,
+    stores,
+    values,
+)
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import entries, is_dict, kind_of, plain
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import INTERNAL, operator_options
 
@@ -105,13 +112,19 @@ def empty_groups(name: str, variables: Mapping[str, Any]) -> list[str]:
 
 # Each takes variables by name, and returns sentences by the name of the variable. The first looks at shapes; the others
 # look at nothing that it has refused.
-JUDGES = (values.faults, options.faults, database.faults)
+JUDGES = (values.faults, options.faults, stores.faults, paths.faults, addresses.faults, database.faults)
 
 
-def judge(given: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], waiting: Iterable[str] = ()) -> list[str]:
+def judge(
+    given: Mapping[str, Any],
+    known: Mapping[str, Mapping[str, Any]],
+    waiting: Iterable[str] = (),
+    releases: Mapping[str, Any] | None = None,
+) -> list[str]:
     """Return all sentences about the variables *given*; *known* are the options of the argument specs.
 
-    What is neither given nor *waiting* for facts is as the specs have it by default.
+    What is neither given nor *waiting* for facts is as the specs have it by default. *releases* is the
+    table of releases.
     """
     wrong = misshapen(given, known)
     defaults = {
@@ -119,9 +132,13 @@ def judge(given: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], wait
         for name, option in known.items()
         if "default" in option and name not in given and name not in waiting
     }
+    refused = set(wrong)
     for faults_of in JUDGES:
-        shaped = {name: value for name, value in {**defaults, **given}.items() if name not in wrong}
-        wrong.update(faults_of(shaped))
+        shaped = {name: value for name, value in {**defaults, **given}.items() if name not in refused}
+        for name, sentences in faults_of({**shaped, "__glance_releases": releases or {}}).items():
+            wrong.setdefault(name, []).extend(sentences)
+        if faults_of is values.faults:
+            refused = set(wrong)
     # A judgement with a reason comes before the plain one of the specification.
     checked = ArgumentSpecValidator({name: {**option, "required": False} for name, option in known.items()}).validate(
         {name: value for name, value in given.items() if name not in wrong}
@@ -156,7 +173,8 @@ class ActionModule(ActionBase):
                 if awaits_facts(name, task_vars):
                     continue
                 problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
-        problems += judge(given, known, waiting)
+        releases = self._loader.load_from_file(str(specs.RELEASES))["__glance_releases"]
+        problems += judge(given, known, waiting, releases)
         result.update(changed=False)
         if problems:
             host = task_vars.get("inventory_hostname", "")

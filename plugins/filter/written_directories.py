@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.filter.log_directory import log_directory
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.paths import plain
 
 DOCUMENTATION = r"""
 name: written_directories
@@ -17,7 +18,9 @@ author: glanceops contributors (@glanceops)
 version_added: "0.3.0"
 short_description: Which directories a service writes to, by its configuration
 description:
-  - Names the directories of file stores, of the image cache, of locks and of log files, each once, in that order.
+  - Names the directories of file stores, of uploads that Swift buffers, of the image cache, of locks, of tasks and of
+    log files, each once, in that order.
+  - Each is without slashes at its end.
   - What lies in a database is not in it.
 options:
   _input:
@@ -52,18 +55,20 @@ def _found(config: Mapping[str, Any], stores: Iterable[str]) -> Iterator[str]:
     """Give the directories, empty where the configuration names none."""
     for store in [config[name] for name in stores if name in config]:
         yield store.get("filesystem_store_datadir") or ""
+        yield store.get("swift_upload_buffer_dir") or ""
         several = store.get("filesystem_store_datadirs") or []
         for directory in [several] if isinstance(several, str) else several:
             # A number at the end is the priority of the directory.
             yield re.sub(r":\d+$", "", directory)
     yield config.get("DEFAULT", {}).get("image_cache_dir") or ""
     yield config.get("oslo_concurrency", {}).get("lock_path") or ""
+    yield config.get("task", {}).get("work_dir") or ""
     yield log_directory(config)
 
 
 def written_directories(config: Mapping[str, Any], stores: Iterable[str]) -> list[str]:
     """Return the directories that the service writes to, each once."""
-    return list(dict.fromkeys(filter(None, _found(config, stores))))
+    return list(dict.fromkeys(plain(path) for path in _found(config, stores) if path))
 
 
 class FilterModule:

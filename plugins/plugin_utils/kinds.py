@@ -66,6 +66,11 @@ def sections(config: Any) -> Iterator[tuple[str, str, Any]]:
             yield str(section), str(option), value
 
 
+def printable(text: Any) -> str:
+    """Return *text* so that it can be shown in a sentence: without control characters, and not at any length."""
+    return "".join(character if character.isprintable() else "?" for character in str(text))[:80]
+
+
 def entries(value: Any) -> list[Any]:
     """Return the entries of a list, or *value* as the only one."""
     return list(value) if is_list(value) else [value]

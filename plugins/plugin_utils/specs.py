@@ -12,6 +12,7 @@ from typing import Any
 # Set by the roles themselves, never by an operator.
 INTERNAL = "glance_common_"
 ROLES = pathlib.Path(__file__).parents[2] / "roles"
+RELEASES = ROLES / "common/vars/main/releases.yml"
 
 
 def operator_options(specs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds impo
     gather,
     is_dict,
     kind_of,
+    printable,
     sections,
 )
 
@@ -188,7 +189,7 @@ def _of_paste(name: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     elif kind_of(own["config_file"]) != "a text" or not str(own["config_file"]).startswith("/"):
         kind = kind_of(own["config_file"])
         wanted = "an absolute path of a paste file of your own, with the filter guards (docs/authentication.md)"
-        found = own["config_file"] or "nothing" if kind == "a text" else kind
+        found = printable(own["config_file"]) or "nothing" if kind == "a text" else kind
         yield name, f"[paste_deploy] config_file of {name} should be {wanted}, found {found}"
     elif name == API and given.get("glance_auth") == "basic":
         why = "left to the role while glance_auth is basic, where Glance believes what HAProxy says of a user"

@@ -18,6 +18,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds impo
     is_dict,
     is_list,
     kind_of,
+    printable,
 )
 
 UWSGI = "glance_api_uwsgi"
@@ -104,8 +105,7 @@ def _shown(name: Any) -> str:
     """Return what is no name so that it can be shown: without control characters, and not at any length."""
     if kind_of(name) != "a text":
         return kind_of(name)
-    text = "".join(character if character.isprintable() else "?" for character in str(name))
-    return f'"{text[:40]}"'
+    return f'"{printable(name)}"'
 
 
 def _of_sections(name: str, config: Any) -> Iterator[str]:

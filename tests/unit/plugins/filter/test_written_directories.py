@@ -16,6 +16,8 @@ from ansible_collections.glanceops.image_service.plugins.filter import written_d
         ({"s": {"rbd_store_pool": "images"}}, []),
         ({"oslo_concurrency": {"lock_path": "/l"}}, ["/l"]),
         ({"oslo_concurrency": {}}, []),
+        ({"task": {"work_dir": "/w"}, "s": {"swift_upload_buffer_dir": "/u"}}, ["/u", "/w"]),
+        ({"s": {"filesystem_store_datadir": "/a//b/"}, "t": {"filesystem_store_datadirs": ["/a/b/:1"]}}, ["/a/b"]),
         ({"DEFAULT": {"log_dir": "/v"}}, ["/v"]),
         ({"DEFAULT": {"image_cache_dir": "/c", "log_dir": "/v"}}, ["/c", "/v"]),
         (

@@ -1,0 +1,216 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can't be right in the directories of a host, as far as the variables tell."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import (
+    FILES,
+    entries,
+    gather,
+    is_dict,
+    kind_of,
+    printable,
+    sections,
+)
+
+STORE, STAGING, CACHE, BACKUP, LOCK, WORK, SHARED, MOUNT, OWN = (
+    "store",
+    "staging area",
+    "image cache",
+    "backups",
+    "lock files",
+    "working directory",
+    "shared directory",
+    "mount",
+    "the collection",
+)
+# No blank, quote or backslash, which units take for something else, no % of systemd, no $ of oslo.config.
+_PLAIN = re.compile(r"(/(?!\.{1,2}(/|$))[^/\s%$\\\"'~*?\[\]]+)+\Z")
+_PRIORITY = re.compile(r":\d+\Z")
+# Where nothing else may lie; the first is named in a sentence about two.
+_DATA_KINDS = (CACHE, STAGING, STORE)
+# What the units of Glance don't see, or what is empty after the next start of the host.
+_HIDDEN = {
+    "/home": "which ProtectHome hides from Glance",
+    "/root": "which ProtectHome hides from Glance",
+    "/run": "which is empty after each start of the host",
+    "/var/run": "which is empty after each start of the host",
+    "/var/lock": "which is empty after each start of the host",
+    "/tmp": "of which Glance has a private one (PrivateTmp)",
+    "/var/tmp": "of which Glance has a private one (PrivateTmp)",
+    "/dev": "which is no place for files",
+    "/proc": "which is no place for files",
+    "/sys": "which is no place for files",
+}
+# Folders of the system, with all below them; and those that others use, by themselves.
+_SYSTEM = (
+    *("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr"),
+    *("/opt/glance", "/var/lib/dpkg", "/var/lib/mysql", "/var/lib/postgresql", "/var/lib/systemd", "/var/lib/apt"),
+)
+_COMMON = (
+    *("/", "/opt", "/srv", "/mnt", "/media", "/var", "/var/lib", "/var/lib/glance", "/var/log", "/var/cache"),
+    *("/var/spool", "/var/backups", "/var/mail", "/var/local", "/var/opt"),
+)
+# What a mount would hide.
+_NO_MOUNT = re.compile(r"/(var(/lib(/glance)?)?|(etc|opt)(/glance(/.*)?)?)\Z")
+_DATA = "/var/lib/glance"
+
+
+@dataclasses.dataclass(frozen=True)
+class Directory:
+    """A directory of a I(kind), at I(path), that the I(variable) names; I(label) says where in it."""
+
+    kind: str
+    variable: str
+    label: str
+    path: str
+
+
+def plain(path: str) -> str:
+    """Return *path* without slashes at its end and without two in a row."""
+    return re.sub("/+", "/", path).rstrip("/") or "/"
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(entry) for entry in entries(value) if kind_of(entry) == "a text" and str(entry)]
+
+
+def _of_stores(given: Mapping[str, Any]) -> Iterator[Directory]:
+    stores = given.get("glance_stores")
+    for name, store in stores.items() if is_dict(stores) else ():
+        options = store.get("options") or {}
+        for option in ("filesystem_store_datadir", "filesystem_store_datadirs", "swift_upload_buffer_dir"):
+            kind = WORK if option.startswith("swift") else STORE
+            for path in _texts(options.get(option)):
+                cut = _PRIORITY.sub("", path) if option.endswith("s") else path
+                yield Directory(kind, "glance_stores", f"{option} of the store {name} in glance_stores", cut)
+
+
+def _of_files(given: Mapping[str, Any]) -> Iterator[Directory]:
+    kinds = {
+        ("oslo_concurrency", "lock_path"): LOCK,
+        ("DEFAULT", "lock_path"): LOCK,
+        ("task", "work_dir"): WORK,
+        ("os_glance_staging_store", "filesystem_store_datadir"): STAGING,
+        ("os_glance_tasks_store", "filesystem_store_datadir"): STAGING,
+    }
+    for name in FILES:
+        for section, option, value in sections(given.get(name)):
+            if kind := kinds.get((section, option)):
+                for path in _texts(value):
+                    yield Directory(kind, name, f"[{section}] {option} of {name}", path)
+
+
+def _of_variables(given: Mapping[str, Any]) -> Iterator[Directory]:
+    kinds = {"glance_backup_directory": BACKUP, "glance_shared_directories": SHARED}
+    if _number(given.get("glance_cache_max_bytes")) > 0:
+        kinds["glance_cache_directory"] = CACHE
+    for name, kind in kinds.items():
+        for path in _texts(given.get(name)):
+            yield Directory(kind, name, name, path)
+    for mount in given.get("glance_mounts") or ():
+        for path in _texts(mount.get("path")):
+            yield Directory(MOUNT, "glance_mounts", "a path of glance_mounts", path)
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _own(found: list[Directory]) -> Iterator[Directory]:
+    """Give what the collection has on a host, where the variables name nothing else."""
+    yield Directory(OWN, "", "the configuration", "/etc/glance")
+    yield Directory(OWN, "", "the configuration of HAProxy", "/etc/glance-proxy")
+    yield Directory(OWN, "", "the programs", "/opt/glance")
+    yield Directory(LOCK, "", "the lock files", f"{_DATA}/locks")
+    for store, folder in (("os_glance_staging_store", "staging"), ("os_glance_tasks_store", "tasks")):
+        if not any(f"[{store}]" in each.label for each in found):
+            yield Directory(STAGING, "", f"the directory of {store}", f"{_DATA}/{folder}")
+
+
+def _below(path: str, places: Any) -> str:
+    """Return the one of *places* that *path* is, or is below; nothing if there is none."""
+    return next((place for place in places if path == place or path.startswith(f"{place}/")), "")
+
+
+def _of_form(each: Directory) -> str:
+    """Return the sentence about a directory that is no plain absolute path, or that is in no place for it."""
+    path = plain(each.path)
+    wanted = f"{each.label} should be a plain absolute path of a folder of its own"
+    if (
+        not _PLAIN.match(path)
+        or not path.isprintable()
+        or (each.kind == STORE and "datadirs" in each.label and ":" in path)
+    ):
+        return (
+            f"{wanted}, such as {_DATA}/images, found {printable(each.path)}: it may have no blank, %, $, quote or .."
+        )
+    if each.kind in (BACKUP, OWN):
+        return ""
+    hidden = _below(path, _HIDDEN)
+    if hidden and not (each.kind == LOCK and hidden in ("/run", "/var/run", "/var/lock")):
+        return f"{wanted}, found {each.path} below {hidden}, {_HIDDEN[hidden]}: name another one"
+    if each.kind == MOUNT:
+        if plain(each.path) != each.path or _NO_MOUNT.match(path):
+            return (
+                "the paths of glance_mounts should be plain absolute paths, each once, none a folder with other files "
+                f"of Glance, found {each.path}: mount at a folder of its own, such as {_DATA}/images"
+            )
+        return ""
+    if each.kind != SHARED and (_below(path, _SYSTEM) or path in _COMMON):
+        return f"{wanted}, found {each.path}, where the system or others have files: name another one"
+    return ""
+
+
+def _of_pairs(found: list[Directory]) -> Iterator[tuple[str, str]]:
+    """Give a sentence for each directory with data that holds another one of ours, or is in one."""
+    data = sorted((each for each in found if each.kind in _DATA_KINDS), key=lambda each: _DATA_KINDS.index(each.kind))
+    others = [each for each in (*found, *_own(found)) if each not in data]
+    for number, first in enumerate(data):
+        for second in (*data[number + 1 :], *others):
+            here, there = plain(first.path), plain(second.path)
+            # Shared folders and mounts are where stores lie.
+            if second.kind in (SHARED, MOUNT) and first.kind != CACHE:
+                continue
+            if _below(here, [there]) or _below(there, [here]):
+                relation = f"which is {second.label}, too" if here == there else f"beside {there}, {second.label}"
+                yield (
+                    first.variable,
+                    f"{first.label} should be a folder for it alone, found {first.path}, {relation}: name another one",
+                )
+
+
+def _of_mounts(mounts: Any) -> Iterator[str]:
+    paths = [str(mount.get("path")) for mount in mounts]
+    for path in dict.fromkeys(path for path in paths if paths.count(path) > 1):
+        yield (
+            "the paths of glance_mounts should be plain absolute paths, each once, found "
+            f"{path} {paths.count(path)} times: keep one"
+        )
+    for mount in mounts:
+        for key in ("src", "fstype"):
+            if key in mount and not str(mount[key]).strip():
+                yield f"{key} of {mount.get('path')} in glance_mounts should be a word, found a blank: correct it"
+
+
+def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the sentences about directories that *given*, variables by name, ask for; by variable.
+
+    Slashes at the end and two in a row are let through: who uses a path does without them.
+    """
+    found = [*_of_stores(given), *_of_files(given), *_of_variables(given)]
+    told = [(each.variable, sentence) for each in found if (sentence := _of_form(each))]
+    wrong = {(each.variable, each.path) for each in found if _of_form(each)}
+    told += _of_pairs([each for each in found if (each.variable, each.path) not in wrong])
+    told += [("glance_mounts", sentence) for sentence in _of_mounts(given.get("glance_mounts") or ())]
+    return gather(told)

@@ -1,0 +1,137 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can't be right in the stores, as far as the variables tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import gather, is_dict, printable
+
+STORES = "glance_stores"
+DEFAULT = "glance_default_store"
+
+# glance_store's entry points (setup.cfg, glance_store.drivers), each with what its options begin with.
+DRIVERS = {
+    "file": ("filesystem_",),
+    "http": ("http_", "https_"),
+    "rbd": ("rbd_",),
+    "s3": ("s3_",),
+    "swift": ("swift_", "default_swift_reference"),
+    "cinder": ("cinder_",),
+    "vmware": ("vmware_",),
+}
+LIBRARIES = {"rbd": "rados and rbd of Ceph", "cinder": "python-cinderclient and os-brick", "vmware": "oslo.vmware"}
+"""Libraries of drivers that the wheels of no release hold; a distribution's packages may bring them."""
+
+READ_ONLY = ("http",)
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+# Sections that Glance and its libraries have for themselves.
+RESERVED = re.compile(
+    r"(default|glance_store|backend_defaults|database|sql|keystone_authtoken|paste_deploy|task|taskflow_executor|cors|"
+    r"image_format|wsgi|glance\.store\..*|profiler.*|healthcheck|barbican.*|vault|key_manager|cache|service_user|"
+    r"import_filtering_opts|inject_metadata_properties|image_import_opts|image_conversion|glance_download_opts|"
+    r"property_encryption|os_brick|privsep.*|audit_middleware_notifications|(oslo|os_glance)_.*)\Z",
+    re.IGNORECASE,
+)
+# What the drivers ask for before they take an image (glance_store/_drivers).
+_NEEDED = {"s3": ("s3_store_host", "s3_store_access_key", "s3_store_secret_key", "s3_store_bucket")}
+_SWIFT = ("swift_store_auth_address", "swift_store_user", "swift_store_key")
+_SPLIT = ("s3_store_access_key", "s3_store_secret_key")
+
+
+def _has(options: Mapping[str, Any], option: str) -> bool:
+    return options.get(option) not in (None, "", [])
+
+
+def _of_name(name: str, names: Mapping[str, list[str]]) -> Iterator[str]:
+    wanted = f"a store of {STORES} should have a name of letters, digits and _.- that no section of Glance has"
+    if not _NAME.match(name):
+        yield f'{wanted}, found "{printable(name)}": rename it'
+    elif RESERVED.match(name):
+        yield f"{wanted}, found {name}: rename it"
+    if len(names[name.lower()]) > 1:
+        # oslo.config takes the name of a section in any case.
+        yield (
+            f"the stores of {STORES} should differ by more than capital letters, found "
+            f"{', '.join(names[name.lower()])}: rename one"
+        )
+
+
+def _of_driver(name: str, driver: str, given: Mapping[str, Any]) -> Iterator[str]:
+    if driver not in DRIVERS:
+        known = ", ".join(DRIVERS)
+        yield f"the driver of the store {name} in {STORES} should be one of {known}, found {printable(driver)}: correct it"
+    elif driver in LIBRARIES and given.get("glance_install_method", "venv") == "venv":
+        yield (
+            f"Glance can't use the driver {driver} of the store {name} in {STORES} here: it needs {LIBRARIES[driver]}, "
+            "which the wheels of no release hold; use file, s3 or swift, or glance_install_method package"
+        )
+
+
+def _of_options(name: str, driver: str, options: Mapping[str, Any], splits: bool, release: str) -> Iterator[str]:
+    where = f"the store {name} in {STORES}"
+    missing = [option for option in _NEEDED.get(driver, ()) if not _has(options, option)]
+    if driver == "swift" and not any(
+        _has(options, option) for option in ("swift_store_config_file", "swift_store_multi_tenant")
+    ):
+        missing = [option for option in _SWIFT if not _has(options, option)]
+    if missing:
+        yield f"{where} should have {', '.join(missing)} for its driver {driver}, found none: add to its options"
+    if driver == "file":
+        ways = [option for option in ("filesystem_store_datadir", "filesystem_store_datadirs") if _has(options, option)]
+        if len(ways) != 1:
+            found = "both" if ways else "none"
+            yield f"{where} should have filesystem_store_datadir or filesystem_store_datadirs, found {found}: keep one"
+    for other, prefixes in DRIVERS.items():
+        strange = [option for option in options if other != driver and str(option).startswith(prefixes)]
+        if strange and driver in DRIVERS:
+            yield f"{where} should have options of {driver} alone, found {', '.join(strange)} of {other}: take away"
+    # An upload would end well, and each download of it with 500 (glance_store/_drivers/s3.py, parse_uri).
+    split = [option for option in _SPLIT if driver == "s3" and splits and ":" in str(options.get(option) or "")]
+    if split:
+        yield (
+            f"{where} should have keys without a colon for Glance {release}, found one in {', '.join(split)}: nobody "
+            "could download what it takes; use other keys, or 2026.2"
+        )
+
+
+def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the sentences about glance_stores and glance_default_store in *given*, by variable.
+
+    C(__glance_releases) in *given* is the table of releases.
+    """
+    stores, default = given.get(STORES), given.get(DEFAULT)
+    if not is_dict(stores):
+        return {}
+    found: list[tuple[str, str]] = []
+    release = str(given.get("glance_release", ""))
+    splits = bool((given.get("__glance_releases") or {}).get(release, {}).get("s3_splits_keys"))
+    names: dict[str, list[str]] = {}
+    for name in map(str, stores):
+        names.setdefault(name.lower(), []).append(name)
+    if not stores:
+        found.append((STORES, f"{STORES} should have at least one store, found none: add one with its driver"))
+    for name, store in stores.items():
+        found += [(STORES, sentence) for sentence in _of_name(str(name), names)]
+        driver = str(store.get("driver") or "")
+        if not driver:
+            found.append((STORES, f"every store of {STORES} should have a driver, found none for {name}"))
+            continue
+        found += [(STORES, sentence) for sentence in _of_driver(str(name), driver, given)]
+        options = store.get("options") or {}
+        found += [(STORES, sentence) for sentence in _of_options(str(name), driver, options, splits, release)]
+    if stores and default is not None and default not in stores:
+        found.append(
+            (
+                DEFAULT,
+                f"{DEFAULT} should be one of {STORES} ({', '.join(map(str, stores))}), found {printable(default)}",
+            )
+        )
+    elif default is not None and stores and stores[default].get("driver") in READ_ONLY:
+        sentence = f"{DEFAULT} should be a store that takes images, found {default}, whose driver http only reads"
+        found.append((DEFAULT, f"{sentence}: name another one"))
+    return gather(found)

@@ -1,0 +1,102 @@
+import pathlib
+import re
+
+import pytest
+import yaml
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import stores as s
+
+ROLES = pathlib.Path(__file__).parents[5] / "roles"
+RELEASES = yaml.safe_load((ROLES / "common/vars/main/releases.yml").read_text())["__glance_releases"]
+FILE = {"driver": "file", "options": {"filesystem_store_datadir": "/srv/images"}}
+KEYS = {"s3_store_access_key": "user", "s3_store_secret_key": "hidden"}
+S3 = {"driver": "s3", "options": {**KEYS, "s3_store_host": "https://h", "s3_store_bucket": "b"}}
+SWIFT = {
+    "driver": "swift",
+    "options": {"swift_store_auth_address": "https://h", "swift_store_user": "u", "swift_store_key": "hidden"},
+}
+
+
+def given(*, release="2026.2", default="a", method="venv", **stores):
+    return {
+        "glance_stores": {"a": FILE, **stores},
+        "glance_default_store": default,
+        "glance_release": release,
+        "glance_install_method": method,
+        "__glance_releases": RELEASES,
+    }
+
+
+def options(store, **changed):
+    kept = {key: value for key, value in {**store["options"], **changed}.items() if value is not None}
+    return {**store, "options": kept}
+
+
+WRONG = [
+    (given(b={}), "every store of glance_stores should have a driver, found none for b"),
+    (given(b={"driver": "", "options": {}}), "found none for b"),
+    (given(b={**FILE, "driver": "nosuch"}), "the driver of the store b in glance_stores should be one of file, http,"),
+    (given(b={"driver": "glance.store.filesystem.Store"}), "found glance.store.filesystem.Store"),
+    (given(b={"driver": "rbd"}), "Glance can't use the driver rbd of the store b in glance_stores here: it needs rado"),
+    (given(b={"driver": "cinder"}), "it needs python-cinderclient"),
+    (given(b={"driver": "vmware"}), "it needs oslo.vmware"),
+    (given(b=options(S3, s3_store_access_key=None)), "the store b in glance_stores should have s3_store_access_key fo"),
+    (given(b={"driver": "s3"}), "s3_store_host, s3_store_access_key, s3_store_secret_key, s3_store_bucket for its dri"),
+    (given(b=options(S3, s3_store_bucket="")), "should have s3_store_bucket"),
+    (given(b=options(SWIFT, swift_store_key=None)), "should have swift_store_key"),
+    (given(b={"driver": "file"}), "filesystem_store_datadir or filesystem_store_datadirs, found none"),
+    (given(b=options(FILE, filesystem_store_datadir="")), "found none"),
+    (given(b=options(FILE, filesystem_store_datadirs=["/b"])), "found both: keep one"),
+    (given(b=options(FILE, s3_store_bucket="b", s3_store_host="h")), "found s3_store_bucket, s3_store_host of s3"),
+    (given(b=options(S3, filesystem_store_datadir="/b")), "found filesystem_store_datadir of file"),
+    (given(b=S3 | {"options": {**S3["options"], "s3_store_access_key": "a:b"}}, release="2026.1"), "without a colon f"),
+    *(
+        (given(**{name: FILE}), "should have a name of letters, digits and _.- that no section of Glance has")
+        for name in (
+            "DEFAULT",
+            "database",
+            "glance_store",
+            "os_glance_staging_store",
+            "os_glance_x",
+            "oslo_policy",
+            "a b",
+        )
+    ),
+    *((given(**{name: FILE}), "that no section of Glance has") for name in ("x:y", "x,y", "x]y", "-x", "")),
+    (given(B=FILE, b=FILE), "should differ by more than capital letters, found B, b"),
+    (given(b={"driver": "http"}, default="b"), "glance_default_store should be a store that takes images, found b"),
+    (given(default="attic"), "glance_default_store should be one of glance_stores (a), found attic"),
+    ({"glance_stores": {}, "glance_default_store": "file"}, "glance_stores should have at least one store, found none"),
+]
+RIGHT = [
+    given(),
+    given(b=S3, c=SWIFT, d={"driver": "http"}),
+    given(b=options(S3, s3_store_access_key="a:b"), release="2026.2"),
+    given(b={"driver": "swift", "options": {"swift_store_config_file": "/etc/glance/swift.conf"}}),
+    given(b={"driver": "swift", "options": {"swift_store_multi_tenant": True}}),
+    given(b={"driver": "rbd", "options": {"rbd_store_pool": "images"}}, method="package"),
+    given(b={"driver": "file", "options": {"filesystem_store_datadirs": ["/a:1", "/b:2"], "weight": 1}}),
+    given(b=options(FILE, store_description="fast")),
+    # The stores are made of facts, or the default is.
+    {"glance_default_store": "attic"},
+    {"glance_stores": {"a": FILE}},
+]
+
+
+@pytest.mark.parametrize(("variables", "said"), WRONG, ids=[f"{n} {said[:40]}" for n, (_, said) in enumerate(WRONG)])
+def test_a_store_that_can_not_work_is_refused(variables, said):
+    sentences = [sentence for found in s.faults(variables).values() for sentence in found]
+    assert any(said in sentence for sentence in sentences), sentences
+    assert all("hidden" not in sentence and "a:b" not in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize("variables", RIGHT)
+def test_a_store_that_may_work_is_let_through(variables):
+    assert s.faults(variables) == {}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_wheels_of_each_release_hold_the_libraries_of_all_other_drivers(release):
+    wheels = (ROLES / f"common/files/wheels-{release}.txt").read_text()
+    pinned = {line.partition("==")[0].lower() for line in wheels.splitlines() if re.match(r"\w", line)}
+    assert {"boto3", "python-swiftclient"} <= pinned
+    assert pinned & {"rados", "rbd", "python-cinderclient", "os-brick", "oslo-vmware", "oslo.vmware"} == set()
