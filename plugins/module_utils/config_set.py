@@ -126,10 +126,19 @@ def _put_directory(item: dict[str, Any]) -> None:
         ) from error
 
 
+def _make_parents(path: str) -> None:
+    """Make the directories that *path* lacks above it, with mode 0755 whatever the umask: others pass through."""
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        _make_parents(parent)
+        os.mkdir(parent, 0o700)
+        os.chmod(parent, 0o755)
+
+
 def _make_directory(item: dict[str, Any], found: dict[str, Any]) -> None:
     path = item["path"]
     if found["kind"] == "absent":
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        _make_parents(path.rstrip("/"))
         os.mkdir(path, 0o700)
     elif found["kind"] != "directory" and "directory" not in found:
         # Following a link that the service user made would hand root's chown to that user.

@@ -63,8 +63,8 @@ def _of_name(name: str, names: Mapping[str, list[str]]) -> Iterator[str]:
 
 def _of_driver(name: str, driver: str, given: Mapping[str, Any]) -> Iterator[str]:
     if driver not in DRIVERS:
-        known = ", ".join(DRIVERS)
-        yield f"the driver of the store {name} in {STORES} should be one of {known}, found {printable(driver)}: correct it"
+        wanted = f"the driver of the store {name} in {STORES} should be one of {', '.join(DRIVERS)}"
+        yield f"{wanted}, found {printable(driver)}: correct it"
     elif driver in LIBRARIES and given.get("glance_install_method", "venv") == "venv":
         yield (
             f"Glance can't use the driver {driver} of the store {name} in {STORES} here: it needs {LIBRARIES[driver]}, "

@@ -445,3 +445,20 @@ def test_a_killed_first_swap_has_no_set_before(place, record):
 )
 def test_text_for_a_diff(item, expected):
     assert c.text_of(item) == expected
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o027, 0o000])
+@pytest.mark.parametrize("end", ["", "/"])
+def test_directories_above_a_new_one_let_others_through_whatever_the_umask(place, mask, end):
+    before = os.umask(mask)
+    try:
+        c.put([directory(f"{place}/a/b/c{end}", 0o750)])
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(os.stat(place / each).st_mode) for each in ("a", "a/b", "a/b/c")] == [0o755, 0o755, 0o750]
+
+
+def test_a_file_above_a_new_directory_is_named(place):
+    (place / "a").write_text("")
+    with pytest.raises(c.ConfigSetError, match=r"/a can't be written: "):
+        c.put([directory(f"{place}/a/b/c")])
