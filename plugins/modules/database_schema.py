@@ -135,7 +135,7 @@ _NEEDED = {0: "nothing", 3: "expand", 4: "migrate", 5: "contract"}
 # Words of glance/cmd/manage.py.
 _NO_CHECK = "Rolling upgrades are currently supported only for"
 _NOTHING_DONE = "Database is up to date"
-# Prints what alembic has noted and which namespaces there are; a URL that oslo.config would fill in does not connect.
+# Prints what alembic has noted and which namespaces there are; oslo.config takes two dollar signs for one.
 _LOOK = """
 import configparser, json, sys
 import sqlalchemy
@@ -143,7 +143,7 @@ import sqlalchemy
 config = configparser.RawConfigParser(strict=False)
 config.read(sys.argv[1])
 wanted = {"revisions": "version_num FROM alembic_version", "namespaces": "namespace FROM metadef_namespaces"}
-with sqlalchemy.create_engine(config["database"]["connection"]).connect() as connection:
+with sqlalchemy.create_engine(config["database"]["connection"].replace("$$", "$")).connect() as connection:
     found = {name: connection.execute(sqlalchemy.text(f"SELECT {what}")).fetchall() for name, what in wanted.items()}
 print(json.dumps({name: [row[0] for row in rows] for name, rows in found.items()}))
 """
