@@ -13,6 +13,8 @@ author:
 description:
   - Holds every variable of the host against the argument specs of all roles of this collection, on the control machine,
     without touching the host, and fails with one sentence for each that is wrong.
+  - Looks at what the variables alone tell, too - options that another variable sets, stores that can't work,
+    directories that Glance can't write to, and values that are not what was written.
   - A variable that begins with C(glance_) and that no role knows is wrong too, since it is most likely misspelt.
 options: {}
 extends_documentation_fragment:

@@ -20,7 +20,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds impo
     sections,
 )
 
-STORE, STAGING, CACHE, BACKUP, LOCK, WORK, SHARED, MOUNT, OWN = (
+STORE, STAGING, CACHE, BACKUP, LOCK, WORK, SHARED, MOUNT, OWN, FILE = (
     "store",
     "staging area",
     "image cache",
@@ -30,6 +30,13 @@ STORE, STAGING, CACHE, BACKUP, LOCK, WORK, SHARED, MOUNT, OWN = (
     "shared directory",
     "mount",
     "the collection",
+    "a file that Glance reads",
+)
+# Options of stores and services that name a file; a relative one is looked for beside the configuration.
+_READ = re.compile(
+    r"(swift_store_config_file|(s3|swift|cinder)_store_cacert|vmware_ca_file|https_ca_certificates_file|"
+    r"filesystem_store_metadata_file|rbd_store_ceph_conf|property_protection_file|policy_file|config_file|cafile|"
+    r"log_config_append|schema_image_file|location_strategy_file)\Z"
 )
 # No blank, quote or backslash, which units take for something else, no % of systemd, no $ of oslo.config.
 _PLAIN = re.compile(r"(/(?!\.{1,2}(/|$))[^/\s%$\\\"'~*?\[\]]+)+\Z")
@@ -49,6 +56,7 @@ _HIDDEN = {
     "/proc": "which is no place for files",
     "/sys": "which is no place for files",
 }
+_UNREAD = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 # Folders of the system, with all below them; and those that others use, by themselves.
 _SYSTEM = (
     *("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr"),
@@ -91,6 +99,9 @@ def _of_stores(given: Mapping[str, Any]) -> Iterator[Directory]:
             for path in _texts(options.get(option)):
                 cut = _PRIORITY.sub("", path) if option.endswith("s") else path
                 yield Directory(kind, "glance_stores", f"{option} of the store {name} in glance_stores", cut)
+        for option, value in options.items():
+            for path in _texts(value) if _READ.match(str(option)) else ():
+                yield Directory(FILE, "glance_stores", f"{option} of the store {name} in glance_stores", path)
 
 
 def _of_files(given: Mapping[str, Any]) -> Iterator[Directory]:
@@ -103,7 +114,7 @@ def _of_files(given: Mapping[str, Any]) -> Iterator[Directory]:
     }
     for name in FILES:
         for section, option, value in sections(given.get(name)):
-            if kind := kinds.get((section, option)):
+            if kind := kinds.get((section, option), FILE if _READ.match(option) else ""):
                 for path in _texts(value):
                     yield Directory(kind, name, f"[{section}] {option} of {name}", path)
 
@@ -112,6 +123,7 @@ def _of_variables(given: Mapping[str, Any]) -> Iterator[Directory]:
     kinds = {"glance_backup_directory": BACKUP, "glance_shared_directories": SHARED}
     if _number(given.get("glance_cache_max_bytes")) > 0:
         kinds["glance_cache_directory"] = CACHE
+    kinds["glance_keystone_ca_file"] = FILE
     for name, kind in kinds.items():
         for path in _texts(given.get(name)):
             yield Directory(kind, name, name, path)
@@ -146,6 +158,13 @@ def _below(path: str, places: Any) -> str:
 def _of_form(each: Directory) -> str:
     """Return the sentence about a directory that is no plain absolute path, or that is in no place for it."""
     path = plain(each.path)
+    if each.kind == FILE:
+        hidden = "~" if path.startswith("~") else _below(path, _UNREAD)
+        if hidden or (each.variable == "glance_keystone_ca_file" and not path.startswith("/")):
+            place = f" below {hidden}, which Glance does not see" if hidden else ""
+            wanted = f"{each.label} should be an absolute path of a file that Glance can read"
+            return f"{wanted}, found {printable(each.path)}{place}: put it into /etc/glance"
+        return ""
     wanted = f"{each.label} should be a plain absolute path of a folder of its own"
     if (
         not _PLAIN.match(path)

@@ -71,6 +71,17 @@ WRONG = [
     (stores("/srv/a", **CACHE, glance_cache_directory="/srv/a/c"), "found /srv/a/c, beside /srv/a, filesystem_store_d"),
     ({**CACHE, "glance_cache_directory": "/n/c", "glance_shared_directories": ["/n"]}, "beside /n, glance_shared_dire"),
     ({**CACHE, "glance_cache_directory": "/n/c", **mounts("/n")}, "beside /n, a path of glance_mounts"),
+    (
+        {"glance_keystone_ca_file": "/home/x/ca.pem"},
+        "glance_keystone_ca_file should be an absolute path .* below /home",
+    ),
+    ({"glance_keystone_ca_file": "ca.pem"}, "found ca.pem: put it into"),
+    ({"glance_api_config": {"DEFAULT": {"property_protection_file": "~/x"}}}, "found ~/x below ~"),
+    (
+        {"glance_config": {"DEFAULT": {"log_config_append": "/tmp/x"}}},
+        "log_config_append of glance_config .* below /tmp",
+    ),
+    (stores({"s3_store_cacert": "/root/ca.pem"}), "s3_store_cacert of the store s0 in glance_stores .* below /root"),
     (mounts("images"), "a path of glance_mounts should be a plain absolute path"),
     (mounts("/srv/images/"), "the paths of glance_mounts should be plain absolute paths"),
     (mounts("/etc"), "none a folder with other files of Glance, found /etc"),
@@ -94,6 +105,8 @@ RIGHT = [
     {"glance_config": {"oslo_concurrency": {"lock_path": "/run/lock/glance"}}},
     {"glance_backup_directory": "/home/backups/"},
     {**CACHE, "glance_cache_directory": "/var/lib/glance/cache/", **BACKUP},
+    {"glance_keystone_ca_file": "/etc/ssl/x.pem", "glance_config": {"oslo_policy": {"policy_file": "own.yaml"}}},
+    stores({"filesystem_store_metadata_file": "/etc/glance/metadata.json"}),
     # Without a cache.
     {"glance_cache_max_bytes": 0, "glance_cache_directory": "/tmp"},
     {"glance_stores": {"s": {"driver": "s3", "options": {"s3_store_bucket": "b"}}}},
