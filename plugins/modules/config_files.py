@@ -110,6 +110,14 @@ options:
             are then in a folder that nobody else can enter.
         type: str
         default: root
+      sandbox:
+        description:
+          - Name of a unit of the set, such as C(glance-api.service). The program is run as its service would be, by the
+            user of the unit and with what the unit may read and write; O(validators[].user) does not count then.
+          - Not run in check mode.
+        type: str
+        default: ""
+        version_added: "0.3.0"
       reason:
         description:
           - Regular expression; the lines of the output in which it is found are the reason that the error gives, or of
@@ -197,7 +205,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils import config_set
+from ansible_collections.glanceops.image_service.plugins.module_utils import config_set, sandbox
 from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_pair, mask_text
 
@@ -272,26 +280,34 @@ def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool) -> 
     def refused(why: str) -> config_set.ConfigSetError:
         return config_set.ConfigSetError(f"{validator['name']}: {why}")
 
-    if check_mode and (validator["user"] != "root" or not os.path.exists(validator["argv"][0])):
+    alone = validator["user"] != "root" or validator["sandbox"]
+    if check_mode and (alone or not os.path.exists(validator["argv"][0])):
         return
-    account = pwd.getpwnam(validator["user"])
+    argv = [fill(argument) for argument in validator["argv"]]
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        **{name: fill(value) for name, value in validator["environment"].items()},
+    }
     try:
-        done = run_program(
-            [fill(argument) for argument in validator["argv"]],
-            stdin=subprocess.DEVNULL,
-            env={
-                "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-                "LANG": "C.UTF-8",
-                **{name: fill(value) for name, value in validator["environment"].items()},
-            },
-            cwd="/",
-            user=account.pw_uid,
-            group=account.pw_gid,
-            extra_groups=[],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_VALIDATOR_SECONDS,
-        )
+        if validator["sandbox"]:
+            with open(os.path.join(staged, validator["sandbox"]), encoding="utf-8") as handle:
+                unit = handle.read()
+            done = sandbox.run(argv, unit, f"{staged}/tmp", environment, _VALIDATOR_SECONDS)
+        else:
+            account = pwd.getpwnam(validator["user"])
+            done = run_program(
+                argv,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                cwd="/",
+                user=account.pw_uid,
+                group=account.pw_gid,
+                extra_groups=[],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=_VALIDATOR_SECONDS,
+            )
     except OSError as error:
         raise refused(f"{validator['argv'][0]} can't be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
@@ -474,6 +490,7 @@ def main() -> None:
                     "argv": {"type": "list", "elements": "str", "required": True},
                     "environment": {"type": "dict", "default": {}},
                     "user": {"type": "str", "default": "root"},
+                    "sandbox": {"type": "str", "default": ""},
                     "reason": {"type": "str", "default": ""},
                 },
             },

@@ -71,7 +71,7 @@ def test_user_who_can_not_become_root_is_told_before_any_change(playbook, servic
 def test_configuration_that_cannot_run_is_rolled_back(site, service, api):
     before, starts = service.state(), service.starts()
     process = service.main_pid
-    run = site({"glance_api_unit": {"Service": {"ReadWritePaths": "/nonexistent"}}})
+    run = site({"glance_api_unit": {"Service": {"ExecStartPost": "/bin/false"}}})
     assert run.rc != 0
     assert "configuration of before is back" in run.failures, run.output
     assert api.request("GET", "/v2/images").status == 200

@@ -221,9 +221,28 @@ def read_values(options: Mapping[str, Any]) -> None:
 
 def probe(options: argparse.Namespace) -> int:
     """Do once all that a run needs before it removes anything."""
-    read_values(create_stores(options.config_file))
+    config = create_stores(options.config_file)
+    read_values(config)
+    check_stores(config.enabled_backends or {})
     rows(due())
     return 0
+
+
+def check_stores(names: Iterable[str]) -> None:
+    """Raise RefusalError with each store that can't be used; Glance would leave its images where they are."""
+    from glance_store import capabilities, multi_backend
+
+    faults = []
+    for name in names:
+        try:
+            store = multi_backend.get_store_from_store_identifier(name)
+            # A driver that only reads can do so whatever its configuration.
+            if not store.is_capable(capabilities.BitMasks.WRITE_ACCESS):
+                store.configure(re_raise_bsc=True)
+        except Exception as error:
+            faults.append(f"the store {name} should be usable, found {error}".replace("\n", " "))
+    if faults:
+        raise RefusalError("; ".join(faults))
 
 
 def show(_options: argparse.Namespace) -> int:
