@@ -45,7 +45,8 @@ def properties(unit: str) -> Iterator[str]:
         if line.startswith("["):
             section = line.strip()
         elif section == "[Service]" and "=" in line and not line.startswith(("#", ";", *_NOT_OURS)):
-            yield line
+            name, _equals, value = line.partition("=")
+            yield f"{name.strip()}={value.strip()}"
 
 
 def command(

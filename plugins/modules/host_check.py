@@ -79,6 +79,14 @@ options:
     elements: str
     default: []
     version_added: "0.3.0"
+  read_beside:
+    description:
+      - Names of files and directories in C(/etc/glance) that the release reads beside the file of O(service).
+      - When it is given, the check fails if any of these holds an option, or any file in a directory that oslo.config
+        reads by itself, such as C(/etc/glance/glance-api.conf.d).
+    type: list
+    elements: str
+    version_added: "0.3.0"
   link:
     description: Link to the virtual environment of the release that is deployed.
     type: path
@@ -158,7 +166,7 @@ import socket
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils import haproxy, mounts
+from ansible_collections.glanceops.image_service.plugins.module_utils import foreign_files, haproxy, mounts
 from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv import installed_release
 from ansible_collections.glanceops.image_service.plugins.module_utils.sockets import collide
 
@@ -309,6 +317,7 @@ def main() -> None:
             "haproxy_config": {"type": "path"},
             "release": {"type": "str", "default": ""},
             "newer_releases": {"type": "list", "elements": "str", "default": []},
+            "read_beside": {"type": "list", "elements": "str"},
             "link": {"type": "path", "default": "/opt/glance/current"},
             "record_directory": {"type": "path", "default": "/etc/glance/.sets"},
             **mounts.OPTIONS,
@@ -331,6 +340,11 @@ def main() -> None:
     problems += release_problems(*(module.params[name] for name in ("release", "newer_releases", "link")))
     if module.params["user_id"]:
         problems += user_problems(module.params["user"], module.params["user_id"])
+    if module.params["read_beside"] is not None:
+        names = module.params["read_beside"]
+        problems += foreign_files.problems(
+            foreign_files.read_beside(module.params["service"], module.params["home"], names)
+        )
     wanted, unit_directory = module.params["mounts"], module.params["unit_directory"]
     balancing = module.params["haproxy_config"]
     problems += mounts.problems(wanted or [], unit_directory)

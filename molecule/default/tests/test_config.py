@@ -24,6 +24,68 @@ REFUSALS = {
 }
 
 
+# What Glance itself finds out when a user comes, and says in its log alone.
+SILENT = {
+    "glance_stores": {
+        "file": {"driver": "file", "options": {"filesystem_store_datadir": "/var/lib/glance/images"}},
+        "away": {
+            "driver": "s3",
+            "options": {
+                "s3_store_host": "http://127.0.0.1:9",
+                "s3_store_access_key": "a",
+                "s3_store_secret_key": "b",
+                "s3_store_bucket": "c",
+            },
+        },
+        "read": {"driver": "http"},
+    },
+    "glance_default_store": "read",
+    "glance_api_policy": {"delete_image": "role admin", "get_image": "rule:nobody"},
+    "glance_api_config": {
+        "DEFAULT": {
+            "hashing_algorithm": "sha513",
+            "metadata_encryption_key": "abc",
+            "property_protection_file": "/etc/glance/nothing.conf",
+        },
+        "image_import_opts": {"image_import_plugins": "[image_conversion, image_konversion]"},
+        "oslo_messaging_notifications": {"driver": "messagingv3"},
+    },
+}
+SAID = (
+    "the store away should take data, found Could not connect to the endpoint",
+    "the default store should take images, found read, whose driver http only reads",
+    "policy.yaml names rule:nobody, which is not there",
+    "the rule delete_image of policy.yaml should be one such as 'role:admin' or 'rule:NAME', found 'role admin'",
+    "hashing_algorithm should be one that Python's hashlib has, found sha513",
+    "metadata_encryption_key should be 16 or 24 or 32 bytes long, found 3",
+    "property_protection_file should name a file that Glance can read, found /etc/glance/nothing.conf",
+    "image_import_plugins should be one of image_conversion, ",
+    "driver of [oslo_messaging_notifications] should be one of log, ",
+)
+
+
+def test_what_glance_would_find_when_a_user_comes_is_found_before(site, service):
+    before = service.state()
+    run = site(SILENT)
+    assert run.rc != 0
+    assert [sentence for sentence in SAID if sentence not in run.failures] == [], run.output
+    assert run.changed == 0
+    assert service.state() == before
+
+
+@pytest.mark.parametrize("name", ["glance-image-import.conf", "glance-api.conf.d/10-old.conf", "policy.d/old.yaml"])
+def test_a_file_that_glance_would_read_beside_is_refused(site, host, service, name):
+    before, path = service.state(), f"/etc/glance/{name}"
+    host.check_output(f"mkdir --parents $(dirname {path}) && printf '[DEFAULT]\nimage_size_cap = 5\n' > {path}")
+    try:
+        run = site()
+    finally:
+        host.check_output(f"rm {path} && rmdir --ignore-fail-on-non-empty $(dirname {path})")
+    assert run.rc != 0
+    assert f"{path} should hold no options, found image_size_cap" in run.failures, run.output
+    assert (run.changed, service.state()) == (0, before)
+
+
 @pytest.mark.parametrize(("variables", "named"), REFUSALS.values(), ids=REFUSALS)
 def test_refusal_names_the_fault_and_leaves_the_service_alone(site, service, poller, variables, named):
     before = service.state()

@@ -12,6 +12,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -36,13 +37,13 @@ def named(error: BaseException) -> str:
 
 def in_time(tasks: Mapping[str, Callable[[], Any]]) -> dict[str, str]:
     """Do all *tasks* at once; returns why one failed by its name, those that were not over in time included."""
-    errors = {name: f"no answer within {SECONDS} s" for name in tasks}
+    errors = dict.fromkeys(tasks, f"no answer within {SECONDS} s")
 
     def do(name: str, task: Callable[[], Any]) -> None:
         try:
             task()
             errors.pop(name, None)
-        except Exception as error:  # noqa: BLE001 - whatever a driver raises is the reason
+        except Exception as error:
             errors[name] = named(error)
 
     # The program ends without those that wait for ever.
@@ -118,7 +119,7 @@ def check_stores() -> Iterator[str]:
         yield f"the default store should take images, found {default}, whose driver {stores[default]} only reads"
 
 
-# ---------------------------------------------------------------------------------------------- what serves some requests
+# -------------------------------------------------------------------------------------------- what serves some requests
 
 
 def check_policy() -> Iterator[str]:
@@ -150,8 +151,11 @@ def check_property_protections() -> Iterator[str]:
         return
     try:
         rules = property_utils.PropertyRules()
-    except Exception as error:  # noqa: BLE001 - whatever the file makes Glance raise is the reason
-        yield f"{path} should hold a regular expression a section, with create, read, update and delete, found {named(error)}"
+    except Exception as error:
+        yield (
+            f"{path} should hold a regular expression a section, with create, read, update and delete, found "
+            f"{named(error)}"
+        )
         return
     for name in sorted(set(getattr(rules, "policies", [])) - {rule.name for rule in policies.list_rules()}):
         if ":" not in name:
@@ -206,7 +210,8 @@ def check_algorithms() -> Iterator[str]:
         yield f"hashing_algorithm should be one that Python's hashlib has, found {cfg.CONF.hashing_algorithm}"
     key = cfg.CONF.metadata_encryption_key
     if key and len(key.encode()) not in KEY_LENGTHS:
-        yield f"metadata_encryption_key should be {' or '.join(map(str, KEY_LENGTHS))} bytes long, found {len(key.encode())}"
+        lengths = " or ".join(map(str, KEY_LENGTHS))
+        yield f"metadata_encryption_key should be {lengths} bytes long, found {len(key.encode())}"
 
 
 # ------------------------------------------------------------------------------------------------------ what is asked
@@ -284,6 +289,9 @@ def end(sentences: Iterable[str]) -> None:
     """Print the sentences and end the process, whatever threads of Glance there are."""
     for sentence in sentences:
         print(f"{PROGRAM}: {sentence}".replace("\n", " "), flush=True)
+    if "uwsgi" in sys.modules:
+        # Its master would start a worker that ends again and again.
+        os.kill(os.getppid(), signal.SIGKILL)
     os._exit(1)
 
 
@@ -304,8 +312,8 @@ try:
     found = [sentence for check in CHECKS for sentence in check()]
 except SystemExit:
     # Of options that it takes on the command line too, oslo.config itself says what is wrong; Ussuri's ends with 0.
-    os._exit(1)
-except Exception as error:  # noqa: BLE001 - Glance's log wraps the traceback, each line behind a prefix of its own
+    end([])
+except Exception as error:
     end([named(error)])
 if found:
     end(found)

@@ -96,14 +96,14 @@ def plain(section: str) -> str:
 
 def hint(known: Known, section: str, name: str) -> str:
     """Return what to do about an option that is not known, as the end of a sentence."""
-    here, there = known.sections.get(plain(section), {}), sorted(
-        other for other, names in known.sections.items() if name in names and other not in (*RESERVED_STORES, "backend_defaults")
-    )
+    here = known.sections.get(plain(section), {})
+    hidden = (*RESERVED_STORES, "backend_defaults")
+    there = sorted(other for other, names in known.sections.items() if name in names and other not in hidden)
+    if there:
+        return f": {name} belongs to [{'] or ['.join(there[:3])}]"
     near = difflib.get_close_matches(name, sorted(here), n=1, cutoff=0.75)
     if near:
         return f": did you mean {near[0]}?"
-    if there:
-        return f": {name} belongs to [{'] or ['.join(there[:3])}]"
     sections = difflib.get_close_matches(plain(section), sorted(known.sections), n=1, cutoff=0.75)
     if not here and sections:
         return f": did you mean [{sections[0]}]?"
@@ -132,9 +132,8 @@ def wanted(kind: Any) -> str:
     if name not in ("Integer", "Float", "Port"):
         return ""
     lowest, highest = getattr(kind, "min", None), getattr(kind, "max", None)
-    span = f" from {lowest} to {highest}" if None not in (lowest, highest) else ""
-    if not span:
-        span = f" of {lowest} or more" if lowest is not None else f" of {highest} or less" if highest is not None else ""
+    span = f" from {lowest}" if lowest is not None else ""
+    span += f" to {highest}" if highest is not None else ""
     return f"{'a number' if name == 'Float' else 'a whole number'}{span}"
 
 
@@ -185,7 +184,7 @@ def registered() -> Known:
     for name in modules():
         try:
             importlib.import_module(name)
-        except Exception:  # noqa: BLE001, S112 - a module without its library has no options that could be set
+        except Exception:  # noqa: S112 - a module without its library has no options that could be set
             continue
     if "debug" not in cfg.CONF:
         log.register_options(cfg.CONF)
@@ -222,8 +221,8 @@ def add_stores(known: Known, given: Given) -> Iterator[str]:
         lacking = [each for each in LIBRARIES.get(driver, ()) if not importlib.util.find_spec(each)]
         if lacking:
             yield (
-                f"the store {store} can't be used: its driver {driver} needs {' and '.join(lacking)}, libraries that are not "
-                "installed beside Glance"
+                f"the store {store} can't be used: its driver {driver} needs {' and '.join(lacking)}, "
+                "which are not installed beside Glance"
             )
         try:
             kind = drivers[driver].load()
@@ -239,7 +238,7 @@ def add_plugins(known: Known, given: Given) -> Iterator[str]:
     """Add the options of authentication plugins that the file asks for; gives a sentence for each that is not there."""
     from keystoneauth1 import exceptions, loading
 
-    for section in [section for section, names in known.sections.items() if "auth_type" in names]:
+    for section in [section for section, names in known.sections.items() if "auth_section" in names]:
         # Another section may hold the credentials.
         where = plain(last(given, section, "auth_section")) or section
         if where not in known.sections:

@@ -1,0 +1,43 @@
+from ansible_collections.glanceops.image_service.plugins.module_utils import sandbox
+
+UNIT = """\
+# Managed by Ansible.
+[Unit]
+After=network-online.target
+[Service]
+User = glance
+Environment=A=1
+Environment=B=2
+ReadWritePaths=/var/lib/glance
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+Type=notify
+ExecStart=/bin/true
+ExecStartPost=/bin/false
+Restart=on-failure
+RestartSec=2
+TimeoutStopSec=9
+RuntimeDirectory=glance-api
+KillMode=mixed
+StandardOutput=null
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def test_what_the_service_may_do_holds_and_how_it_starts_and_ends_does_not():
+    assert list(sandbox.properties(UNIT)) == [
+        "User=glance",
+        "Environment=A=1",
+        "Environment=B=2",
+        "ReadWritePaths=/var/lib/glance",
+        "SystemCallFilter=@system-service",
+        "SystemCallFilter=~@privileged",
+    ]
+
+
+def test_the_program_has_its_own_directory_and_environment_and_an_end():
+    command = sandbox.command(["/bin/check", "x"], UNIT, "n", "/staged/tmp", {"LANG": "C"}, 120)
+    assert command[-2:] == ["/bin/check", "x"]
+    own = ["--unit=n", "--property=ReadWritePaths=/staged/tmp", "--property=RuntimeMaxSec=120", "--setenv=LANG=C"]
+    assert [each for each in own if each not in command] == []
