@@ -4,8 +4,10 @@
 """The files, links and directories that make up one service's configuration, handled as one set.
 
 An item of a set is a dictionary: ``path``, ``kind`` (C(file), C(link), C(directory) or C(absent)), ``content``
-(base64, files), ``target`` (links), ``uid``, ``gid`` and ``mode`` (integer, files and directories). A record file
-for each set, readable by root alone, holds the items of the set before and how far the set of now has come.
+(base64, files), ``target`` (links), ``uid``, ``gid`` and ``mode`` (integer, files and directories). What is wanted may
+also be ``secret`` (files) or ``adopt`` (directories: one that is there stays as it is, one that is made goes when it is
+empty and no set wants it any more). A record file for each set, readable by root alone, holds the items of the set
+before, how far the set of now has come, the SHA-256 of its files and which of them are secret.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 # Being put in place; in place, but the service has not answered with it yet; the service answered with it.
@@ -68,9 +71,11 @@ def text_of(item: dict[str, Any]) -> str:
 
 def same(wanted: dict[str, Any], found: dict[str, Any]) -> bool:
     """Whether *found* already is as *wanted*; a directory may be root's link to a directory."""
-    if wanted["kind"] == "directory" and "directory" in found:
-        return all(wanted[key] == value for key, value in found["directory"].items())
-    return {key: value for key, value in found.items() if key != "directory"} == wanted
+    if wanted["kind"] == "directory" and (found["kind"] == "directory" or "directory" in found):
+        there = found.get("directory", found)
+        return wanted.get("adopt", False) or all(wanted[key] == there[key] for key in ("uid", "gid", "mode"))
+    asked = {key: value for key, value in wanted.items() if key not in ("adopt", "secret")}
+    return {key: value for key, value in found.items() if key != "directory"} == asked
 
 
 def _beside(path: str) -> str:
@@ -172,13 +177,19 @@ def put(items: list[dict[str, Any]]) -> None:
 
 
 def load_record(path: str) -> dict[str, Any]:
-    """Return the record of a set: ``state`` (None when there is none), ``paths`` of now, ``previous`` items."""
+    """Return the record of a set.
+
+    That is ``state`` (None when there is none), ``paths`` of now, ``previous`` items, ``digests`` of the files by path,
+    and the paths of ``secret`` ones.
+    """
     try:
         with open(path, encoding="utf-8") as handle:
             record = json.load(handle)
-        return {key: record[key] for key in ("state", "paths", "previous")}
+        known = {key: record[key] for key in ("state", "paths", "previous")}
+        # Those of earlier versions have neither.
+        return {**known, "digests": record.get("digests", {}), "secret": record.get("secret", [])}
     except (FileNotFoundError, NotADirectoryError):
-        return {"state": None, "paths": [], "previous": None}
+        return {"state": None, "paths": [], "previous": None, "digests": {}, "secret": []}
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigSetError(f"{path} is not a record of a configuration set: remove it, then run again") from error
     except OSError as error:
@@ -211,14 +222,37 @@ def others(record_path: str) -> set[str]:
     return {path for record in records for path in record["paths"]}
 
 
-def compare(wanted: list[dict[str, Any]], record: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def digests(items: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return the SHA-256 of the text of each file of *items*, by its path."""
+    return {
+        item["path"]: hashlib.sha256(base64.b64decode(item["content"])).hexdigest()
+        for item in items
+        if item["kind"] == "file"
+    }
+
+
+def changed_by_others(wanted: list[dict[str, Any]], changed: list[dict[str, Any]], record: dict[str, Any]) -> list[str]:
+    """Return the paths of files that another set has made as *wanted* since the service of *record* read them.
+
+    Those that differ now, *changed*, are not among them.
+    """
+    now = {path: digest for path, digest in digests(wanted).items() if path not in {item["path"] for item in changed}}
+    return [path for path, digest in now.items() if record["digests"].get(path, digest) != digest]
+
+
+def compare(
+    wanted: list[dict[str, Any]], record: dict[str, Any], shared: Collection[str] = ()
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return (found, wanted) items that differ; what an earlier set had and this one has not is wanted absent.
 
-    Only files and links are dropped that way: a directory may hold data.
+    What other sets have, *shared*, stays with them. A directory is dropped that way only if it was adopted, and goes
+    if it is empty: any other may hold data.
     """
     named = {item["path"] for item in wanted}
-    dropped = [{"path": path, "kind": "absent"} for path in record["paths"] if path not in named]
-    pairs = [(read_item(item["path"]), item) for item in [*wanted, *dropped]]
+    gone = [path for path in record["paths"] if path not in named and path not in shared]
+    pairs = [
+        (read_item(item["path"]), item) for item in [*wanted, *({"path": path, "kind": "absent"} for path in gone)]
+    ]
     different = [(found, item) for found, item in pairs if not same(item, found)]
     return [found for found, _item in different], [item for _found, item in different]
 
@@ -235,6 +269,20 @@ def undo(found: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
     put(back)
 
 
+def secret_paths(wanted: Iterable[dict[str, Any]], record: dict[str, Any], kept: Collection[str]) -> list[str]:
+    """Return the paths whose texts must not show: the secret ones of *wanted*, and of the set before those *kept*."""
+    return sorted({item["path"] for item in wanted if item.get("secret")} | (set(record["secret"]) & set(kept)))
+
+
+def note_secrets(wanted: Iterable[dict[str, Any]], record_path: str) -> None:
+    """Note which files of *wanted* are secret, where nothing else changes, so that their end does not show them."""
+    record = load_record(record_path)
+    kept = {item["path"] for item in record["previous"] or []}
+    secret = secret_paths(wanted, record, kept)
+    if record["state"] is not None and secret != record["secret"]:
+        save_record(record_path, {**record, "secret": secret})
+
+
 def swap(
     wanted: list[dict[str, Any]], different: tuple[list[dict[str, Any]], list[dict[str, Any]]], record_path: str
 ) -> None:
@@ -247,9 +295,21 @@ def swap(
     kept = {item["path"]: item for item in (before["previous"] or []) if before["state"] != RUNNING}
     for item in found:
         kept.setdefault(item["path"], item)
-    paths = [item["path"] for item in wanted if item["kind"] in ("file", "link")]
+    # An adopted directory is a set's if a set has made it.
+    made = {item["path"] for item in changed} | set(before["paths"]) | others(record_path)
+    paths = [
+        item["path"]
+        for item in wanted
+        if item["kind"] in ("file", "link") or (item.get("adopt") and item["path"] in made)
+    ]
     never_ran = before["state"] != RUNNING and before["previous"] is None
-    record = {"state": SWAPPED, "paths": paths, "previous": None if never_ran else list(kept.values())}
+    record = {
+        "state": SWAPPED,
+        "paths": paths,
+        "previous": None if never_ran else list(kept.values()),
+        "digests": digests(wanted),
+        "secret": secret_paths(wanted, before, kept),
+    }
     # Until all is in place, what the new set drops is still there and must not be forgotten.
     either = list(dict.fromkeys([*paths, *before["paths"]]))
     save_record(record_path, {**record, "state": SWAPPING, "paths": either})
@@ -285,8 +345,12 @@ def restore(record_path: str) -> bool:
     put([item for item in previous if item["kind"] != "absent" or read_item(item["path"])["kind"] != "directory"])
     paths = [item["path"] for item in previous if item["kind"] in ("file", "link")]
     _clean(record["paths"])
-    untouched = [path for path in record["paths"] if path not in {item["path"] for item in previous}]
-    save_record(record_path, {"state": SWAPPED, "paths": paths + untouched, "previous": record["previous"]})
+    files = {item["path"] for item in previous}
+    # A directory that was made stays, and stays the set's.
+    untouched = [path for path in record["paths"] if path not in files or read_item(path)["kind"] == "directory"]
+    kept = {path: digest for path, digest in record["digests"].items() if path not in files}
+    back = {"state": SWAPPED, "paths": paths + untouched, "digests": {**kept, **digests(previous)}}
+    save_record(record_path, {**record, **back})
     return True
 
 

@@ -95,3 +95,16 @@ def mask_pair(before: str, after: str) -> tuple[str, str]:
         return "".join(f"{line}\n" for line in shown)
 
     return render(old_lines, ""), render(new_lines, " (changed)")
+
+
+def mask_whole(before: str, after: str) -> tuple[str, str]:
+    """Hide two versions of a text that is a secret as a whole; that it changed still shows."""
+    note = " (changed)" if before and after and before != after else ""
+    return f"{MASK}\n" if before else "", f"{MASK}{note}\n" if after else ""
+
+
+def mask_words(text: str, secret: str) -> str:
+    """Return *text*, such as what a program says of a file, without the longer words of the *secret* text."""
+    for word in sorted(set(re.findall(r"[^\s\"'=:,;]{6,}", secret)), key=len, reverse=True):
+        text = text.replace(word, MASK)
+    return text

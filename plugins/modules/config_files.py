@@ -18,6 +18,8 @@ description:
     M(glanceops.image_service.service_state) brings it back when the service does not.
   - Reports a change too when an earlier run put this set in place but ended before the service was restarted, so that
     a notified handler is never lost.
+  - Several sets of the same O(record_directory) may have a file in common. It goes with the last of them, and a set
+    whose file another one has changed reports that its service has yet to be restarted.
   - Values of options that carry secrets are masked in the diff.
 options:
   name:
@@ -29,7 +31,7 @@ options:
       - With V(present), the set is made so.
       - With V(previous), the set before is brought back if the present one was never confirmed by the service.
       - With V(absent), the files and links of the set are removed, and what was kept of the set before.
-        Directories stay.
+        Directories stay, but for those that O(items[].adopt) has made.
     type: str
     choices: [present, previous, absent]
     default: present
@@ -62,8 +64,32 @@ options:
         type: dict
         default: {}
       content:
-        description: Text of the file. The action plugin fills it in when O(items[].template) is given.
+        description:
+          - Text of the file. The action plugin fills it in when O(items[].template) or O(items[].src) is given.
         type: str
+      src:
+        description:
+          - File on the control machine that has the text, in UTF-8; one that a vault encrypts is decrypted. A relative
+            path is looked for below the folder of the playbook, then below that of the inventory that has the host,
+            each time in C(files) first. Used by the action plugin, never sent to the host.
+        type: str
+        version_added: "0.3.0"
+      secret:
+        description: Whether nothing of the text may show, in the diff or in what a validator says.
+        type: bool
+        default: false
+        version_added: "0.3.0"
+      adopt:
+        description:
+          - With V(true), a directory that is there already stays as it is, whatever its owner and mode. One that is
+            made goes when it is empty and no set of the same O(record_directory) has it any more.
+        type: bool
+        default: false
+        version_added: "0.3.0"
+      staged_as:
+        description: Path of the staged file in the folder with the staged files, in place of its bare name.
+        type: str
+        version_added: "0.3.0"
       target:
         description: What a link points to.
         type: str
@@ -84,8 +110,8 @@ options:
       - Commands that must end with exit code 0 before a changed set is swapped in.
         Each may take 120 seconds at most.
       - In an argument, in a value of the environment and in the text of O(items[].kind=staged) items, C(@staged@)
-        stands for the folder with the staged files, which lie there side by side under their bare names. The group of
-        the folder can write to C(@staged@/tmp).
+        stands for the folder with the staged files, which lie there side by side under their bare names, if not under
+        O(items[].staged_as). The group of the folder can write to C(@staged@/tmp).
       - Where a file of the set names another one by its path, its staged text names the staged one.
     type: list
     elements: dict
@@ -184,7 +210,9 @@ unconfirmed_before:
   type: bool
   version_added: "0.3.0"
 restart_pending:
-  description: Whether the files were right already, but the service has not answered with them yet.
+  description:
+    - Whether the files were right already, but the service has not answered with them yet. Another set may have changed
+      a file of this one, too.
   returned: O(state=present)
   type: bool
 """
@@ -207,7 +235,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import config_set, sandbox
 from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
-from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_pair, mask_text
+from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import (
+    mask_pair,
+    mask_text,
+    mask_whole,
+    mask_words,
+)
 
 _VALIDATOR_SECONDS = 120
 
@@ -233,34 +266,53 @@ def wanted_items(module: AnsibleModule) -> list[dict[str, Any]]:
             continue
         if given["kind"] == "file":
             item["content"] = base64.b64encode(given["content"].encode()).decode()
+            item["secret"] = given["secret"]
+        if given["kind"] == "directory":
+            item["adopt"] = given["adopt"]
         item["uid"] = _id_of(pwd.getpwnam, given["owner"], module)
         item["gid"] = _id_of(grp.getgrnam, given["group"], module)
         wanted.append({**item, "mode": int(given["mode"], 8)})
     return wanted
 
 
+def _staged_place(given: dict[str, Any]) -> str:
+    """Return the path of an item in the folder with the staged files."""
+    return given["staged_as"] or os.path.basename(given["path"])
+
+
+def _make_staged_folders(folder: str, name: str, gid: int) -> None:
+    """Make the folders of the staged file *name* below *folder*, which the group can enter."""
+    parts = name.split("/")[:-1]
+    for number in range(len(parts)):
+        path = os.path.join(folder, *parts[: number + 1])
+        if not os.path.isdir(path):
+            os.mkdir(path, 0o700)
+            os.chown(path, -1, gid)
+            os.chmod(path, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP)
+
+
 def _stage(module: AnsibleModule, folder: str) -> None:
-    """Write every file of the set under its bare name into *folder*, with the owner and mode that it will have.
+    """Write every file of the set into *folder*, with the owner and mode that it will have.
 
     What names another file of the set by its path names the staged one there.
     """
     # The longest first, since one path may begin with another.
-    paths = sorted(
-        (given["path"] for given in module.params["items"] if given["kind"] == "file"), key=len, reverse=True
-    )
+    live = sorted((given for given in module.params["items"] if given["kind"] == "file"), key=lambda g: -len(g["path"]))
     for given in module.params["items"]:
         if given["kind"] not in ("file", "staged"):
             continue
-        path = os.path.join(folder, os.path.basename(given["path"]))
-        if os.path.exists(path):
-            raise config_set.ConfigSetError(f"two files of the set are named {os.path.basename(path)}")
+        name = _staged_place(given)
+        path = os.path.join(folder, name)
+        if os.path.lexists(path):
+            raise config_set.ConfigSetError(f"two files of the set are named {name}")
+        gid = -1 if module.check_mode else _id_of(grp.getgrnam, given["group"], module)
+        _make_staged_folders(folder, name, gid)
         with open(path, "x", encoding="utf-8") as handle:
-            gid = -1 if module.check_mode else _id_of(grp.getgrnam, given["group"], module)
             os.fchown(handle.fileno(), -1, gid)
             os.fchmod(handle.fileno(), int(given["mode"], 8) & 0o640)
             text = given["content"].replace("@staged@", folder) if given["kind"] == "staged" else given["content"]
-            for live in paths:
-                text = text.replace(live, os.path.join(folder, os.path.basename(live)))
+            for other in live:
+                text = text.replace(other["path"], os.path.join(folder, _staged_place(other)))
             handle.write(text)
 
 
@@ -273,7 +325,7 @@ def _reason(validator: dict[str, Any], output: str) -> str:
     return mask_text(lines[-1] if lines else "it printed nothing")
 
 
-def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool) -> None:
+def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool, secret: str) -> None:
     def fill(text: Any) -> str:
         return str(text).replace("@staged@", staged)
 
@@ -313,7 +365,7 @@ def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool) -> 
     except subprocess.TimeoutExpired as error:
         raise refused(f"no verdict within {_VALIDATOR_SECONDS} s") from error
     if done.returncode != 0:
-        raise refused(_reason(validator, done.stdout).replace(f"{staged}/", ""))
+        raise refused(mask_words(_reason(validator, done.stdout).replace(f"{staged}/", ""), secret))
 
 
 def _lock(path: str, how: int = fcntl.LOCK_EX) -> int:
@@ -368,8 +420,9 @@ def validate(module: AnsibleModule) -> None:
                 os.chown(f"{staged}/tmp", 0, group)
                 os.chmod(f"{staged}/tmp", stat.S_IRWXU | stat.S_IRWXG)
             _stage(module, staged)
+            secret = "\n".join(given["content"] for given in module.params["items"] if given["secret"])
             for validator in module.params["validators"]:
-                _run_validator(validator, staged, module.check_mode)
+                _run_validator(validator, staged, module.check_mode, secret)
     except OSError as error:
         # A file that is full or can't be written to has no name in its error.
         raise config_set.ConfigSetError(f"no file can be written in {folder}: {error.strerror}") from error
@@ -393,16 +446,21 @@ def present(module: AnsibleModule, record_path: str) -> dict[str, Any]:
     """Make the set so; returns the result of the module."""
     record = config_set.load_record(record_path)
     wanted = wanted_items(module)
-    found, changed = config_set.compare(wanted, record)
+    found, changed = config_set.compare(wanted, record, config_set.others(record_path))
     unconfirmed = record["state"] != config_set.RUNNING
-    pending = not changed and unconfirmed
-    if changed:
+    unread = config_set.changed_by_others(wanted, changed, record)
+    pending = not changed and (unconfirmed or bool(unread))
+    if changed or unread:
         validate_with_directories(module, found, changed)
     if (changed or pending) and not module.check_mode:
         config_set.swap(wanted, (found, changed), record_path)
+    elif not module.check_mode:
+        config_set.note_secrets(wanted, record_path)
+    secret = {item["path"] for item in wanted if item.get("secret")} | set(record["secret"])
     diff = []
     for old, new in zip(found, changed):
-        before, after = mask_pair(config_set.text_of(old), config_set.text_of(new))
+        mask = mask_whole if new["path"] in secret else mask_pair
+        before, after = mask(config_set.text_of(old), config_set.text_of(new))
         header = new["path"]
         if before == after:
             header += " (owner or mode)"
@@ -475,6 +533,11 @@ def main() -> None:
                     "options": {"type": "dict", "default": {}},
                     # The whole text of a file; its secrets must not show in the invocation that -vvv prints.
                     "content": {"type": "str", "no_log": True},
+                    "src": {"type": "str"},
+                    # Says that there is a secret, and is none.
+                    "secret": {"type": "bool", "default": False, "no_log": False},
+                    "adopt": {"type": "bool", "default": False},
+                    "staged_as": {"type": "str"},
                     "target": {"type": "str"},
                     "owner": {"type": "str", "default": "root"},
                     "group": {"type": "str", "default": "root"},

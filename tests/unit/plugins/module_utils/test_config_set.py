@@ -462,3 +462,116 @@ def test_a_file_above_a_new_directory_is_named(place):
     (place / "a").write_text("")
     with pytest.raises(c.ConfigSetError, match=r"/a can't be written: "):
         c.put([directory(f"{place}/a/b/c")])
+
+
+# ------------------------------------------------------------------------------------------- several sets on one host
+
+
+@pytest.fixture
+def scrubber(record):
+    return os.path.join(os.path.dirname(record), "scrubber.json")
+
+
+def again(record, *wanted):
+    """Do what a run does: put what differs, or note that the service is to be restarted; returns what differed."""
+    before = c.load_record(record)
+    different = c.compare(list(wanted), before, c.others(record))
+    stale = c.changed_by_others(list(wanted), different[1], before)
+    c.swap(list(wanted), different, record)
+    c.confirm(record)
+    return [item["path"] for item in different[1]], stale
+
+
+def test_a_file_that_another_set_changed_is_told_until_its_service_has_read_it(place, record, scrubber):
+    path = str(place / "a")
+    again(record, file(path, "1"))
+    assert again(scrubber, file(path, "1")) == ([], [])
+    assert again(record, file(path, "2")) == ([path], [])
+    assert again(scrubber, file(path, "2")) == ([], [path])
+    assert again(scrubber, file(path, "2")) == ([], [])
+    assert again(record, file(path, "2")) == ([], [])
+
+
+def test_a_record_of_an_earlier_version_asks_for_no_restart(place, record):
+    again(record, file(place / "a", "1"))
+    old = {key: value for key, value in c.load_record(record).items() if key in ("state", "paths", "previous")}
+    c.save_record(record, old)
+    assert c.changed_by_others([file(str(place / "a"), "2")], [], c.load_record(record)) == []
+
+
+def test_a_restored_file_is_known_by_what_it_says_again(place, record):
+    again(record, file(place / "a", "1"))
+    deploy(record, file(place / "a", "2"))
+    c.restore(record)
+    c.confirm(record)
+    assert c.changed_by_others([file(place / "a", "1")], [], c.load_record(record)) == []
+
+
+def test_a_file_that_another_set_wants_stays_until_the_last_one_drops_it(place, record, scrubber):
+    both, own = file(place / "both", ""), file(place / "own", "")
+    again(record, both, own)
+    again(scrubber, both)
+    assert again(record) == ([own["path"]], [])
+    assert sorted(tree(place)) == [both["path"]]
+    assert again(scrubber) == ([both["path"]], [])
+    assert tree(place) == {}
+
+
+def adopted(path):
+    return {**directory(path, 0o755), "adopt": True}
+
+
+def test_an_adopted_directory_stays_as_it_is_found(place, record):
+    c.put([directory(place / "ceph", 0o700)])
+    wanted = [adopted(place / "ceph"), file(place / "ceph" / "a", "")]
+    assert again(record, *wanted) == ([str(place / "ceph" / "a")], [])
+    again(record)
+    c.forget(record)
+    assert tree(place).keys() == {str(place / "ceph")}
+    assert c.read_item(str(place / "ceph"))["mode"] == 0o700
+
+
+def test_a_directory_that_was_made_goes_with_the_last_file_of_the_last_set(place, record, scrubber):
+    wanted = [adopted(place / "ceph"), file(place / "ceph" / "a", "")]
+    again(record, *wanted)
+    again(scrubber, *wanted)
+    again(record)
+    assert len(tree(place)) == 2
+    c.forget(scrubber)
+    assert tree(place) == {}
+
+
+def test_a_directory_that_was_made_stays_with_what_others_have_in_it(place, record):
+    again(record, adopted(place / "ceph"), file(place / "ceph" / "a", ""))
+    (place / "ceph" / "theirs").touch()
+    again(record)
+    assert sorted(tree(place)) == [str(place / "ceph"), str(place / "ceph" / "theirs")]
+    assert again(record) == ([], [])
+
+
+def test_a_directory_of_a_set_that_failed_is_still_known_as_made(place, record):
+    again(record, file(place / "b", ""))
+    deploy(record, adopted(place / "ceph"), file(place / "ceph" / "a", ""))
+    c.restore(record)
+    c.confirm(record)
+    assert again(record, file(place / "b", "")) == ([str(place / "ceph")], [])
+    assert sorted(tree(place)) == [str(place / "b")]
+
+
+def test_what_was_secret_is_known_as_such_for_as_long_as_it_is_kept(place, record):
+    secret = {**file(place / "a", "x"), "secret": True}
+    again(record, secret)
+    assert c.load_record(record)["secret"] == [str(place / "a")]
+    again(record)
+    # It may come back from there, and then go once more.
+    assert c.load_record(record)["secret"] == [str(place / "a")]
+    again(record)
+    assert c.load_record(record)["secret"] == []
+
+
+def test_a_file_that_becomes_secret_is_noted_without_a_change(place, record):
+    plain = file(place / "a", "x")
+    again(record, plain)
+    c.note_secrets([{**plain, "secret": True}], record)
+    assert c.load_record(record)["secret"] == [str(place / "a")]
+    assert c.load_record(record)["state"] == c.RUNNING

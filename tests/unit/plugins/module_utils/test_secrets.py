@@ -222,3 +222,29 @@ def test_a_private_key_is_masked_and_the_certificate_before_it_is_not():
     masked = f"{certificate}-----BEGIN EC PRIVATE KEY-----\n********\n********\n-----END EC PRIVATE KEY-----\nx = 1\n"
     assert before == masked
     assert after == masked.replace("********", "******** (changed)")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ("", "a\nb\n", ("", "********\n")),
+        ("a\n", "", ("********\n", "")),
+        ("a\n", "a\n", ("********\n", "********\n")),
+        ("a\n", "b\n", ("********\n", "******** (changed)\n")),
+    ],
+)
+def test_a_text_is_hidden_as_a_whole_and_its_change_shows(before, after, shown):
+    assert s.mask_whole(before, after) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "shown"),
+    [
+        ("line 2: 'AQBhidden=='", "[client.glance]\nkey = AQBhidden==\n", "line 2: '********=='"),
+        ("no such file", "[client.glance]\n\tkey = AQBhidden==\n", "no such file"),
+        ("bad hunter2hunter and hunter2", "hunter2\nhunter2hunter", "bad ******** and ********"),
+        ("as it is", "", "as it is"),
+    ],
+)
+def test_words_of_a_secret_file_are_hidden_in_what_a_program_says(text, secret, shown):
+    assert s.mask_words(text, secret) == shown

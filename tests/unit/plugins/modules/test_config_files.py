@@ -279,3 +279,79 @@ def test_a_staged_file_names_the_staged_copy_of_another_and_the_live_one_its_pla
     (staged,) = set(re.findall(rf"{place}/\.staged-glance-api-[^/]+", seen.read_text()))
     assert seen.read_text() == f"crt {staged}/pem\nold {staged}/pem.old\nelsewhere /etc/pem\n"
     assert (place / "conf").read_text() == text
+
+
+# --------------------------------------------------------------------------------------------- files of the operator's
+
+KEYRING = "[client.glance]\n\tkey = AQBhunter2hunter2==\n\tcaps mon = allow-hunter-r\n"
+
+
+def own(place, name, text, **more):
+    return {"path": str(place / name), "content": text, "staged_as": f"staged/{name}", **more}
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_nothing_of_a_secret_file_shows_when_it_comes_changes_and_goes(place, config_files, check_mode):
+    for text, shown in ((KEYRING, ("", "********\n")), (f"{KEYRING}x", ("********\n", "******** (changed)\n"))):
+        result = config_files({}, own(place, "a", text, secret=True), check_mode=check_mode)
+        assert [(diff["before"], diff["after"]) for diff in result["diff"]] == [
+            ("", "********\n") if check_mode else shown
+        ]
+        assert "hunter" not in json.dumps(result)
+    config_files({}, own(place, "a", KEYRING, secret=True))
+    config_files.confirm()
+    result = config_files({}, own(place, "a", "open", secret=False), check_mode=check_mode)
+    assert "hunter" not in json.dumps(result)
+    config_files({}, own(place, "a", KEYRING, secret=True))
+    config_files.confirm()
+    result = config_files({}, check_mode=check_mode)
+    assert [(diff["before"], diff["after"]) for diff in result["diff"]] == [("********\n", "")]
+    assert "hunter" not in json.dumps(result)
+
+
+def test_a_file_that_is_said_to_be_secret_later_goes_without_showing(place, config_files):
+    config_files({}, own(place, "a", KEYRING))
+    config_files.confirm()
+    assert config_files({}, own(place, "a", KEYRING, secret=True))["changed"] is False
+    assert "allow-hunter" not in json.dumps(config_files())
+
+
+def test_what_a_validator_says_of_a_secret_file_is_masked(place, config_files):
+    says = validator("cat @staged@/staged/a | tail -1; exit 1")
+    result = config_files({}, own(place, "a", KEYRING, secret=True), validators=[says])
+    assert result["msg"].endswith("the options: caps mon = ********.")
+    assert "hunter" not in json.dumps(result)
+
+
+def test_files_of_one_bare_name_are_staged_in_folders_and_named_there(place, config_files):
+    (place / "ceph").mkdir()
+    seen = place.parent / "seen"
+    copy = validator(f"cat @staged@/conf @staged@/staged/ceph/conf > {seen}; stat -c %a @staged@/staged/ceph >> {seen}")
+    nested = own(place, "ceph/conf", "nested\n")
+    assert config_files({"conf": f"see {place}/ceph/conf\n"}, nested, validators=[copy])["changed"] is True
+    (staged,) = set(re.findall(rf"{place}/\.staged-glance-api-[^/]+", seen.read_text()))
+    assert seen.read_text() == f"see {staged}/staged/ceph/conf\nnested\n750\n"
+
+
+def test_a_file_that_another_set_changed_is_checked_and_asks_for_a_restart(place, config_files):
+    config_files({"a": "1"})
+    config_files.confirm()
+    config_files({"a": "1"}, name="other")
+    config_set.confirm(str(place / ".sets" / "other.json"))
+    config_files({"a": "2"}, name="other")
+    refused = config_files({"a": "2"}, validators=[validator("cat @staged@/a; exit 1")])
+    assert refused["msg"] == "The configuration of glance-api was not changed: the options: 2."
+    for check_mode in (True, False):
+        result = config_files({"a": "2"}, check_mode=check_mode)
+        assert (result["changed"], result["changed_paths"], result["restart_pending"]) == (True, [], True)
+    config_files.confirm()
+    assert config_files({"a": "2"})["changed"] is False
+
+
+def test_a_folder_that_a_file_needs_is_made_and_goes_with_it(place, config_files):
+    folder = {"path": str(place / "ceph"), "kind": "directory", "adopt": True, "mode": "0755"}
+    config_files({"ceph/conf": ""}, folder)
+    config_files.confirm()
+    assert config_files({"ceph/conf": ""}, folder)["changed"] is False
+    assert config_files()["changed_paths"] == [str(place / "ceph" / "conf"), str(place / "ceph")]
+    assert names(place) == []
