@@ -22,6 +22,8 @@ description:
   - C(db check) refuses PostgreSQL, and so do the commands of the three steps. There C(glance-manage db sync) does all
     of them, whatever O(until), and itself tells whether there was anything to do; in check mode
     C(glance-manage db version) is compared with O(head). A warning says so when steps beyond O(until) were taken.
+  - With O(own_metadefs), each of these files is loaded that has changed since it was loaded last, or whose namespace is
+    not in the database, by C(glance-manage db load_metadefs --merge --overwrite).
   - With O(metadefs), C(glance-manage db load_metadefs) is run when a namespace of that folder is not in the database,
     and the module fails when one is not there after it either. The command itself ends well whether or not it has
     loaded anything.
@@ -74,6 +76,16 @@ options:
       - Needs O(python).
     type: path
     version_added: "0.3.0"
+  own_metadefs:
+    description:
+      - Files on the host with a namespace of metadata definitions each, which is in the database as the file says. It
+        may be none that a file of O(metadefs) defines.
+      - What was loaded is noted in a file C(.sets/own-metadefs) beside O(config_file).
+      - Needs O(python).
+    type: list
+    elements: path
+    default: []
+    version_added: "0.3.0"
   timeout:
     description: Seconds that a command may take.
     type: int
@@ -112,12 +124,13 @@ left:
   choices: [nothing, expand, migrate, contract, sync]
 namespaces:
   description: How many namespaces of metadata definitions are in the database.
-  returned: success with O(metadefs), unless the database is yet to be made
+  returned: success with O(metadefs) or O(own_metadefs), unless the database is yet to be made
   type: int
   sample: 32
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -148,6 +161,7 @@ with sqlalchemy.create_engine(config["database"]["connection"].replace("$$", "$"
 print(json.dumps({name: [row[0] for row in rows] for name, rows in found.items()}))
 """
 _LOADING = ".loading-metadefs"
+_LOADED = ".sets/own-metadefs"
 
 
 def run(module: AnsibleModule, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -307,6 +321,70 @@ def bring_metadefs(module: AnsibleModule, there: set[str] | None) -> dict[str, A
     return {"changed": pending, "namespaces": len(there)}
 
 
+def defined(module: AnsibleModule) -> dict[str, tuple[str, str]]:
+    """Return path and SHA-256 of the operator's own definitions by their namespaces; those not there are left out."""
+    found: dict[str, tuple[str, str]] = {}
+    for path in module.params["own_metadefs"]:
+        try:
+            with open(path, "rb") as handle:
+                content = handle.read()
+            found[json.loads(content)["namespace"]] = (path, hashlib.sha256(content).hexdigest())
+        except FileNotFoundError:
+            # The task that makes it only said so.
+            if not module.check_mode:
+                raise
+        except (ValueError, LookupError, TypeError):
+            module.fail_json(
+                msg=f"{path} should define a namespace of metadata definitions as JSON, found something else."
+            )
+    return found
+
+
+def load_own(module: AnsibleModule, pending: dict[str, tuple[str, str]]) -> set[str]:
+    """Load the *pending* definitions of the operator's own; returns the namespaces in the database."""
+    for path, _digest in pending.values():
+        done = run(module, "load_metadefs", f"--path={path}", "--merge", "--overwrite")
+        if done.returncode != 0:
+            fail(module, done, f"load_metadefs --path={path}")
+    there = look_again(module)
+    if missing := sorted(pending.keys() - there):
+        module.fail_json(
+            msg=f"'glance-manage db load_metadefs' should load {list_of(missing[:5], len(missing))}, found "
+            "them missing: see whether the service can read the file, and whether Glance can read what is in it"
+        )
+    return there
+
+
+def bring_own_metadefs(module: AnsibleModule, there: set[str] | None) -> dict[str, Any]:
+    """Have the operator's own definitions in the database as their files say; *there* as for the release's."""
+    note = os.path.join(os.path.dirname(module.params["config_file"]), _LOADED)
+    try:
+        own = defined(module)
+        taken = shipped(module.params["metadefs"]) & own.keys() if module.params["metadefs"] else set()
+        for namespace in sorted(taken):
+            module.fail_json(
+                msg=f"{own[namespace][0]} should define a namespace of its own, found {namespace}, which the release "
+                "ships: choose another name, or set glance_metadefs to false"
+            )
+        there = look_again(module) if there is None else there
+        loaded: dict[str, str] = {}
+        with contextlib.suppress(FileNotFoundError, ValueError), open(note, encoding="utf-8") as handle:
+            loaded = dict(json.load(handle))
+        digests = {namespace: digest for namespace, (_path, digest) in own.items()}
+        pending = {name: own[name] for name in own if name not in there or loaded.get(name) != digests[name]}
+        absent = len(own) < len(module.params["own_metadefs"])
+        if pending and not module.check_mode:
+            there = load_own(module, pending)
+        if digests != loaded and not module.check_mode:
+            os.makedirs(os.path.dirname(note), mode=0o700, exist_ok=True)
+            with open(note, "w", encoding="utf-8") as handle:
+                json.dump(digests, handle)
+    except OSError as error:
+        module.fail_json(msg=f"Own metadata definitions should be loaded, found {error.filename}: {error.strerror}.")
+        raise
+    return {"changed": bool(pending) or absent, "namespaces": len(there)}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -319,6 +397,7 @@ def main() -> None:
             "python": {"type": "path"},
             "until": {"type": "str", "choices": list(_STEPS), "default": "contract"},
             "metadefs": {"type": "path"},
+            "own_metadefs": {"type": "list", "elements": "path", "default": []},
             "timeout": {"type": "int", "default": 3600},
         },
         required_by={"metadefs": ["python"]},
@@ -327,18 +406,24 @@ def main() -> None:
     missing = [path for path in (module.params["manage"], module.params["config_file"]) if not os.path.exists(path)]
     if module.check_mode and missing:
         module.exit_json(changed=True, needed="everything")
+    metadefs, own = module.params["metadefs"], module.params["own_metadefs"]
+    if own and not module.params["python"]:
+        module.fail_json(msg="own_metadefs should come with python, found it without.")
     found: dict[str, list[str]] = {}
-    if module.params["python"] and (module.params["head"] or module.params["metadefs"]):
+    if module.params["python"] and (module.params["head"] or module.params["metadefs"] or own):
         with contextlib.suppress(ProgramError):
             found = look(module, _LOOK_SECONDS)
     at_head = not {module.params["head"], *module.params["newer"]}.isdisjoint(found.get("revisions", []))
     schema = {"changed": False, "needed": "nothing", "left": "nothing"} if at_head else bring(module)
-    metadefs = module.params["metadefs"]
     # What is yet to be made can't be asked, and a release that check mode did not install ships nothing.
     unknown = module.check_mode and (schema["changed"] or not os.path.isdir(metadefs or "/"))
-    if metadefs and not unknown:
-        definitions = bring_metadefs(module, set(found["namespaces"]) if found else None)
-        schema = {**schema, **definitions, "changed": schema["changed"] or definitions["changed"]}
+    there = set(found["namespaces"]) if found else None
+    for wanted, bring_them in ((metadefs, bring_metadefs), (own, bring_own_metadefs)):
+        if wanted and not unknown:
+            definitions = bring_them(module, there)
+            schema = {**schema, **definitions, "changed": schema["changed"] or definitions["changed"]}
+            # Loading them may have changed what is there.
+            there = None if definitions["changed"] else there
     module.exit_json(**schema)
 
 

@@ -426,3 +426,88 @@ def test_a_database_that_is_yet_to_be_made_is_asked_only_after_that(metadefs):
 def test_definitions_need_an_interpreter(metadefs):
     result, _calls = metadefs.run([], python=None)
     assert "python" in result["msg"]
+
+
+# ------------------------------------------------------------------------------------------- definitions of one's own
+
+
+@pytest.fixture
+def own(metadefs):
+    """Run with definitions of the operator's own, beside those that the release ships."""
+
+    def run(there, contents, **options):
+        for name, content in contents.items():
+            (metadefs.folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
+        paths = [str(metadefs.folder / name) for name in contents]
+        return metadefs.run(there, own_metadefs=paths, **options)
+
+    run.note = metadefs.folder / ".sets" / "own-metadefs"
+    run.folder = metadefs.folder
+    return run
+
+
+RACK = {"rack.json": {"namespace": "rack", "properties": {}}}
+
+
+def test_an_own_definition_is_loaded_once_and_again_when_it_changes(own):
+    load = f"load_metadefs --path={own.folder}/rack.json --merge --overwrite"
+    result, calls = own(["a", "b"], RACK, loaded=["a", "b", "rack"])
+    assert (result["changed"], result["namespaces"]) == (True, 3)
+    assert load in calls
+    result, calls = own(["a", "b", "rack"], RACK)
+    assert (result["changed"], result["namespaces"], calls) == (False, 3, [])
+    changed = {"rack.json": {"namespace": "rack", "properties": {"height": {}}}}
+    result, calls = own(["a", "b", "rack"], changed, check_mode=True)
+    assert (result["changed"], calls) == (True, [])
+    result, calls = own(["a", "b", "rack"], changed)
+    assert (result["changed"], load in calls) == (True, True)
+    # A database that was put back to before.
+    result, calls = own(["a", "b"], changed, loaded=["a", "b", "rack"])
+    assert (result["changed"], load in calls) == (True, True)
+
+
+def test_an_own_definition_needs_none_of_the_release(own):
+    result, calls = own([], RACK, loaded=["rack"], metadefs=None)
+    assert (result["changed"], result["namespaces"]) == (True, 1)
+    assert [call for call in calls if call.startswith("load")] == [
+        f"load_metadefs --path={own.folder}/rack.json --merge --overwrite"
+    ]
+
+
+def test_a_namespace_that_the_release_ships_is_refused_unless_it_is_not_loaded(own):
+    taken = {"rack.json": {"namespace": "a"}}
+    result, calls = own(["a", "b"], taken)
+    assert result["msg"] == (
+        f"{own.folder}/rack.json should define a namespace of its own, found a, which the release ships: "
+        "choose another name, or set glance_metadefs to false"
+    )
+    assert calls == []
+    assert own(["a"], taken, metadefs=None)[0]["changed"] is True
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_load_of_an_own_definition_that_does_nothing_is_told_and_made_up_for(own, code):
+    result, _calls = own(["a", "b"], RACK, code=code, says="KeyError: name")
+    assert result["failed"] is True
+    assert ("exit code 1: KeyError: name" if code else "should load rack, found them missing") in result["msg"]
+    assert not own.note.exists()
+    assert own(["a", "b", "rack"], RACK)[0]["changed"] is True
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '"a"'])
+def test_what_is_no_definition_is_told(own, content):
+    result, calls = own(["a", "b"], {"rack.json": content})
+    assert result["msg"].endswith(
+        "rack.json should define a namespace of metadata definitions as JSON, found something else."
+    )
+    assert calls == []
+
+
+def test_an_own_definition_that_is_yet_to_be_written_is_a_change_in_check_mode_only(own, metadefs):
+    gone = [str(metadefs.folder / "gone.json")]
+    assert metadefs.run(["a", "b"], own_metadefs=gone, check_mode=True)[0]["changed"] is True
+    assert "gone.json: No such file" in metadefs.run(["a", "b"], own_metadefs=gone)[0]["msg"]
+
+
+def test_own_definitions_need_an_interpreter(own):
+    assert "should come with python" in own([], RACK, python=None, metadefs=None)[0]["msg"]
