@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.validation import check_type_bool, check_type_int
 from ansible.plugins.action import ActionBase
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import operator_files, specs
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import (
     addresses,
     database,
+    files,
     options,
     paths,
     stores,
@@ -120,11 +122,12 @@ def judge(
     known: Mapping[str, Mapping[str, Any]],
     waiting: Iterable[str] = (),
     releases: Mapping[str, Any] | None = None,
+    read: Callable[[str], str] | None = None,
 ) -> list[str]:
     """Return all sentences about the variables *given*; *known* are the options of the argument specs.
 
     What is neither given nor *waiting* for facts is as the specs have it by default. *releases* is the
-    table of releases.
+    table of releases, *read* gives the text of a C(src) of C(glance_files).
     """
     wrong = misshapen(given, known)
     defaults = {
@@ -133,7 +136,7 @@ def judge(
         if "default" in option and name not in given and name not in waiting
     }
     refused = set(wrong)
-    for faults_of in JUDGES:
+    for faults_of in (*JUDGES, functools.partial(files.faults, read=read)):
         shaped = {name: value for name, value in {**defaults, **given}.items() if name not in refused}
         for name, sentences in faults_of({**shaped, "__glance_releases": releases or {}}).items():
             wrong.setdefault(name, []).extend(sentences)
@@ -174,7 +177,7 @@ class ActionModule(ActionBase):
                     continue
                 problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
         releases = self._loader.load_from_file(str(specs.RELEASES))["__glance_releases"]
-        problems += judge(given, known, waiting, releases)
+        problems += judge(given, known, waiting, releases, operator_files.reader(self._loader, task_vars))
         result.update(changed=False)
         if problems:
             host = task_vars.get("inventory_hostname", "")

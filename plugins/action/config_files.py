@@ -1,7 +1,7 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Render the files of a set on the control machine, then hand the whole set to the module in one call."""
+"""Render or read the files of a set on the control machine, then hand the whole set to the module in one call."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 from ansible.utils.unsafe_proxy import wrap_var
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import operator_files
 
 
 def refusals(options: Mapping[str, Any]) -> Iterator[str]:
@@ -49,7 +50,7 @@ class ActionModule(ActionBase):
     def _render(self, item: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         template, options = item.pop("template", None), item.pop("options", None) or {}
         if template is None:
-            return item
+            return self._read(item, task_vars)
         problems = list(refusals(options))
         if problems:
             raise AnsibleActionFail(f"{item['path']} was not written: {'; '.join(problems)}.")
@@ -57,6 +58,17 @@ class ActionModule(ActionBase):
         # Before ansible-core 2.19 a value with braces in it would be taken for a template once more.
         given = {"options": wrap_var(options)}
         (item["content"],) = lookup.run([template], variables=Variables(task_vars), template_vars=given)
+        return item
+
+    def _read(self, item: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        src = item.pop("src", None)
+        if src is not None:
+            try:
+                item["content"] = operator_files.reader(self._loader, task_vars)(src)
+            except ValueError as error:
+                raise AnsibleActionFail(
+                    f"the source of {item['path']} should be a file of text, found {error}."
+                ) from error
         return item
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

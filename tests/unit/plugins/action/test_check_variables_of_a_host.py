@@ -109,3 +109,16 @@ def test_facts_elsewhere_excuse_no_variable():
 )
 def test_awaits_facts(variables, awaits):
     assert c.awaits_facts("a", variables) is awaits
+
+
+def test_files_of_the_operators_own_are_judged_with_their_sources(tmp_path):
+    (tmp_path / "rack.json").write_text("{}")
+    entries = [
+        {"path": "/etc/glance/metadefs/rack.json", "src": "rack.json"},
+        {"path": "/etc/glance/policy.yaml", "content": "hidden"},
+    ]
+    message = check({"glance_files": entries, "inventory_dir": str(tmp_path)})["msg"]
+    assert "the text of /etc/glance/metadefs/rack.json in glance_files should have a namespace" in message
+    assert "glance_api_policy says what is in it" in message
+    assert "hidden" not in message
+    assert message.count("; ") == 1

@@ -162,3 +162,17 @@ def test_all_files_go_to_the_host_in_one_call(monkeypatch):
     ]
     # A handler or a loop renders the same task again.
     assert items[0]["template"] == TEMPLATE
+
+
+def test_a_source_is_read_on_the_control_machine_and_not_sent(tmp_path):
+    (tmp_path / "keyring").write_text("key = {{ as it is }}\n")
+    item = {"path": "/etc/ceph/keyring", "src": "keyring", "secret": True}
+    rendered = action()._render(item, {"inventory_dir": str(tmp_path)})
+    assert rendered == {"path": "/etc/ceph/keyring", "content": "key = {{ as it is }}\n", "secret": True}
+
+
+def test_a_source_that_is_not_there_is_told():
+    with pytest.raises(
+        AnsibleActionFail, match=r"^the source of /x should be a file of text, found nothing there: name"
+    ):
+        action()._render({"path": "/x", "src": "/no/such"}, {})
