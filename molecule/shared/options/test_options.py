@@ -17,7 +17,7 @@ def programs(host):
     """Lay the programs on the host; gives their paths there."""
     folder = host.check_output("mktemp --directory")
     for program in PROGRAMS:
-        host.check_output("cat > %s <<'END'\n%s\nEND" % (f"{folder}/{program.name}", program.read_text().rstrip()))
+        host.check_output(f"cat > {folder}/{program.name} <<'END'\n{program.read_text().rstrip()}\nEND")
     yield [f"{folder}/{program.name}" for program in PROGRAMS]
     host.check_output("rm -r %s", folder)
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import kind_of
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.operator_files import (
     CEPH,
     GLANCE,
@@ -20,7 +21,6 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.operator_f
     is_secret,
     services,
 )
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import kind_of
 
 KEYS = ("path", "content", "src", "mode", "services", "secret")
 # The first part, below /etc/glance, of what the roles write or stage there, and who says what is in it. A unit test
@@ -61,7 +61,7 @@ OWNED = {
             "image_audit.py",
             "load_application.py",
             "load_registry.py",
-            "options.conf",
+            "check_options.py",
             "pending_images.py",
             "purge_records.py",
             "tend_cache.py",
@@ -142,7 +142,8 @@ def _text(entry: Mapping[str, Any], of: str, read: Callable[[str], str] | None) 
         return None, [f"the entry {of} should have either content or src, found {'both' if given else 'neither'}"]
     (key,) = given
     if not isinstance(entry[key], str):
-        return None, [f"{key} {of} should be a text, found {kind_of(entry[key])}: put it in quotes or in a block after |"]
+        found = kind_of(entry[key])
+        return None, [f"{key} {of} should be a text, found {found}: put it in quotes or in a block after |"]
     if key == "src" and read is None:
         return None, []
     try:

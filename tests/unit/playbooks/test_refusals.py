@@ -54,10 +54,10 @@ def mistakes():
     yield "glance_config", {"glance_config": {"DEFAULT": None}}
     yield "glance_basic_users", {"glance_basic_users": [{**USER, "password": 12345678}]}
     yield "glance_mounts", {"glance_mounts": [{"path": "/srv/images"}]}
-    yield "glance_basic_users", {"glance_basic_users": [{"name": "a", "password": "secret"}]}
-    yield "glance_basic_users", {"glance_basic_users": [{"name": "a", "project": "p", "pasword": "secret"}]}
-    for wrong in ({"pasword": "secret"}, {"password": ["secret"]}, {"user": None}):
-        yield "glance_identity_admin", {"glance_identity_admin": {"user": "admin", "password": "secret", **wrong}}
+    yield "glance_basic_users", {"glance_basic_users": [{"name": "a", "password": "hushed"}]}
+    yield "glance_basic_users", {"glance_basic_users": [{"name": "a", "project": "p", "pasword": "hushed"}]}
+    for wrong in ({"pasword": "hushed"}, {"password": ["hushed"]}, {"user": None}):
+        yield "glance_identity_admin", {"glance_identity_admin": {"user": "admin", "password": "hushed", **wrong}}
     for wrong in ({"roles": "admin"}, {"roles": None}, {"project": None}, {"name": ["a"]}):
         yield "glance_basic_users", {"glance_basic_users": [{**USER, **wrong}]}
 
@@ -149,7 +149,7 @@ def example(name):
         text = path.read_text().replace("192.0.2.", "198.18.0.").replace("s3.example.com", "s3.lan")
         variables |= yaml.safe_load(text)
     vault = ("glance_database_password", "glance_s3_access_key", "glance_s3_secret_key")
-    return variables | {f"vault_{each}": "secret" for each in vault} | LOCAL
+    return variables | {f"vault_{each}": "hushed" for each in vault} | LOCAL
 
 
 def aliases(group, cases, variables):
@@ -168,8 +168,8 @@ def no_lookups():
     """Return the variables of inventories/single without the lookup that makes a password in this checkout."""
     variables = example("single")
     for user in variables["glance_basic_users"]:
-        user["password"] = "secret enough"
-    variables["glance_database_password"] = "secret"
+        user["password"] = "hushed enough"
+    variables["glance_database_password"] = "hushed"
     return variables
 
 
@@ -191,7 +191,7 @@ def test_every_wrong_variable_is_named(tmp_path, no_lookups, name, first, step):
         if not re.fullmatch(rf"{host}: [^\n]*\b{named}\b[^\n]*\.", refusal.sentences[host])
     }
     assert wrong == {}
-    assert "secret" not in refusal.output
+    assert "hushed" not in refusal.output
 
 
 def two_hosts(**variables):
