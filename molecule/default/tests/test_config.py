@@ -18,7 +18,7 @@ REFUSALS = {
     "port in use": ({"glance_api_port": 22}, "sshd"),
     "default store that is not there": ({"glance_default_store": "attic"}, "attic"),
     "database that does not answer": (
-        {"glance_database_url": "mysql+pymysql://glance:hidden@127.0.0.1:9/glance"},
+        {"glance_api_config": {"database": {"connection_parameters": "unix_socket=/run/nothing"}}},
         "the database at 127.0.0.1 should let glance in, found: ",
     ),
 }
@@ -39,12 +39,11 @@ SILENT = {
         },
         "read": {"driver": "http"},
     },
-    "glance_default_store": "read",
+    "glance_config": {"DEFAULT": {"metadata_encryption_key": "abc"}},
     "glance_api_policy": {"delete_image": "role admin", "get_image": "rule:nobody"},
     "glance_api_config": {
         "DEFAULT": {
             "hashing_algorithm": "sha513",
-            "metadata_encryption_key": "abc",
             "property_protection_file": "/etc/glance/nothing.conf",
         },
         "image_import_opts": {"image_import_plugins": "[image_conversion, image_konversion]"},
@@ -53,7 +52,6 @@ SILENT = {
 }
 SAID = (
     "the store away should take data, found Could not connect to the endpoint",
-    "the default store should take images, found read, whose driver http only reads",
     "policy.yaml names rule:nobody, which is not there",
     "the rule delete_image of policy.yaml should be one such as 'role:admin' or 'rule:NAME', found 'role admin'",
     "hashing_algorithm should be one that Python's hashlib has, found sha513",

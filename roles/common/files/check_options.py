@@ -196,6 +196,10 @@ def registered() -> Known:
         if name in NAMESPACES:
             for section, options in point.load()():
                 known.add(getattr(section, "name", section), options)
+    # glance-scrubber registers these when it starts.
+    from glance import scrubber
+
+    known.add(DEFAULT, [*scrubber.scrubber_cmd_opts, *scrubber.scrubber_cmd_cli_opts])
     # Of the stores of old only this one is read, now that each store has a section of its own.
     from glance_store import multi_backend
 
