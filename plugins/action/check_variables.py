@@ -162,9 +162,15 @@ class ActionModule(ActionBase):
         known = operator_options(specs.read(self._loader))
         problems = unknown(task_vars, known)
         given, waiting = {}, []
+        # A value that stands in for a fact is none to be judged.
+        factless = "memtotal_mb" not in (task_vars.get("ansible_facts") or {})
         for name in known.keys() & task_vars.keys():
             try:
-                given[name] = plain(self._templar.template(task_vars[name]))
+                value = plain(self._templar.template(task_vars[name]))
+                if factless and awaits_facts(name, task_vars):
+                    waiting.append(name)
+                else:
+                    given[name] = value
             except AnsibleError as error:
                 waiting.append(name)
                 if groups := empty_groups(name, task_vars):

@@ -143,3 +143,10 @@ def test_deleted_image_of_a_user_comes_back(playbook, as_user):
     run = playbook("restore_image.yml", {"image_id": image})
     assert run.rc == 0, run.output
     assert {**owner.show(image), "updated_at": ""} == {**before, "updated_at": ""}
+
+
+def test_who_has_no_token_is_told_the_address_of_keystone_that_users_reach(anonymous):
+    with anonymous.connection() as connection:
+        connection.request("GET", "/v2/images")
+        answer = connection.getresponse()
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Keystone uri="https://keystone.lab/identity"')

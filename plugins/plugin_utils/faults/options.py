@@ -54,7 +54,7 @@ _SINGLE = tuple(name for name in FILES if name != ALL)
 _SERVERS = (ALL, API)
 
 # What the roles write that is not here is an opinion, which an operator may change: lock_path, default_log_levels,
-# max_pool_size, max_overflow, worker_self_reference_url, www_authenticate_uri, interface, service_token_roles,
+# max_pool_size, max_overflow, worker_self_reference_url, interface, service_token_roles,
 # disallowed_hosts, policy_file (see below) and whatever a release needs.
 OWNED = (
     # Where Glance listens: behind HAProxy, which sees to TLS, passwords and limits.
@@ -106,6 +106,7 @@ OWNED = (
     Owned("DEFAULT", "registry_port", "glance_registry_port", files=_SERVERS),
     # Who may do what: playbooks log in by the same variables. With another auth_type, a null takes ours away.
     Owned("keystone_authtoken", "auth_url", "glance_keystone_url", removable=True),
+    Owned("keystone_authtoken", "www_authenticate_uri|auth_uri", "glance_keystone_public_url", removable=True),
     Owned("keystone_authtoken", "username|user_name|user-name", "glance_keystone_user", removable=True),
     Owned("keystone_authtoken", "password", "glance_keystone_password", removable=True),
     Owned("keystone_authtoken", "user_domain_name", "glance_keystone_user_domain", removable=True),

@@ -561,3 +561,14 @@ def test_a_role_in_a_play_of_ones_own_refuses_a_wrong_variable(tmp_path):
     assert "glance_scrub_tme is not a variable of glanceops.image_service" in run.stdout
     assert "[DEFAULT] daemon should be set by glance_scrubber_mode" in run.stdout
     assert "changed=0" in run.stdout
+
+
+@pytest.mark.parametrize("role", ["api", "registry", "scrubber", "loadbalancer"])
+def test_a_role_in_a_play_of_ones_own_gathers_the_facts_it_needs(tmp_path, role):
+    play = {"hosts": "h", "gather_facts": False, "roles": [f"glanceops.image_service.{role}"]}
+    (tmp_path / "play.json").write_text(json.dumps([play]))
+    wrong = {**LOCAL, "glance_auth": "keystone", "glance_release": "ussuri"}
+    run = ansible("ansible-playbook", "--inventory=h,", "--extra-vars", json.dumps(wrong), f"{tmp_path}/play.json")
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "glance_keystone_url should be the URL of Keystone" in run.stdout
+    assert "changed=0" in run.stdout

@@ -55,6 +55,7 @@ OWNED = [
     ("glance_config", "DEFAULT", "data_api", "glance.db.registry.api", "set by glance_registry_host"),
     ("glance_scrubber_config", "DEFAULT", "data_api", "glance.db.registry.api", "which tells the API alone"),
     ("glance_config", "keystone_authtoken", "auth_url", "http://h", "set by glance_keystone_url"),
+    ("glance_config", "keystone_authtoken", "auth_uri", "http://h", "set by glance_keystone_public_url"),
     ("glance_config", "keystone_authtoken", "password", "hidden", "set by glance_keystone_password"),
     ("glance_api_config", "keystone_authtoken", "username", "g", "set by glance_keystone_user"),
     ("glance_api_config", "keystone_authtoken", "memcached_servers", "g", "set by glance_keystone_memcached_servers"),
@@ -84,7 +85,7 @@ FREE = {
         "DEFAULT": {"debug": True, "metadata_encryption_key": "x", "transport_url": "rabbit://u:p@h/"},
         "database": {"max_overflow": None, "connection_recycle_time": 1},
         "keystone_authtoken": {
-            "www_authenticate_uri": "https://h",
+            "token_cache_time": 60,
             "memcache_secret_key": "x",
             "auth_type": "v3applicationcredential",
             "username": None,
