@@ -8,10 +8,16 @@ import subprocess
 import tarfile
 
 import pytest
+import yaml
 
 PROJECT = pathlib.Path(__file__).parents[2]
 DOCS = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md")), *sorted(PROJECT.glob("roles/*/README.md"))]
 PLAYBOOKS = {path.stem for path in PROJECT.glob("playbooks/*.yml")}
+# What else is called so: groups, a backend of HAProxy, a module of Python, variables of throw-away hosts.
+NO_VARIABLES = {
+    *("glance_api", "glance_registry", "glance_scrubber", "glance_database", "glance_identity", "glance_loadbalancer"),
+    *("glance_retired", "glance_api_health", "glance_guards", "glance_lab_name", "glance_lab_suite"),
+}
 # As commands stand in the docs: after a prompt, or as code.
 COMMAND = r"(?:^[#$] |`)"
 
@@ -59,6 +65,37 @@ def test_playbooks_of_the_docs_exist():
     found = named(r"\bplaybooks/(\w+)\.yml") | named(r"ansible-playbook [^\n]*glanceops\.image_service\.(\w+)")
     assert len(found) > 5
     assert {(document, name) for document, name in found if name not in PLAYBOOKS} == set()
+
+
+def anchors(document):
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_of_the_docs_lead_somewhere():
+    lost, seen = [], 0
+    for document in DOCS:
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", document.read_text()):
+            path, _, anchor = link.partition("#")
+            target, seen = (document.parent / path if path else document), seen + 1
+            if not target.exists() or (anchor and anchor not in anchors(target)):
+                lost.append((document.name, link))
+    assert seen > 100
+    assert lost == []
+
+
+def test_every_page_is_linked_from_the_readme():
+    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", (PROJECT / "README.md").read_text()))
+    assert linked == {str(path.relative_to(PROJECT)) for path in PROJECT.glob("docs/*.md")}
+
+
+def test_variables_of_the_docs_exist():
+    specs = [yaml.safe_load(path.read_text()) for path in PROJECT.glob("roles/*/meta/argument_specs.yml")]
+    known = {name for spec in specs for entry in spec["argument_specs"].values() for name in entry.get("options") or {}}
+    assert len(known) > 100
+    found = named(r"(?<![\w./])(glance_[a-z0-9_]*[a-z0-9])(?!\w|\.py|_?\*)")
+    assert {(document, name) for document, name in found if name not in known | NO_VARIABLES} == set()
 
 
 def test_every_playbook_is_in_the_readme_and_a_listed_target(listed):
