@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: image_audit
 short_description: Compare the stores of the image service with its database
-version_added: "0.2.0"
+version_added: "0.3.0"
 author:
   - glanceops contributors (@glanceops)
 description:
