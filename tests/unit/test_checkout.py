@@ -98,6 +98,15 @@ def test_variables_of_the_docs_exist():
     assert {(document, name) for document, name in found if name not in known | NO_VARIABLES} == set()
 
 
+def test_entry_points_of_the_docs_have_variables_to_show():
+    found = named(r"ansible-doc -t role -e (\w+ glanceops\.image_service\.\w+)")
+    assert len(found) > 3
+    for _document, words in found:
+        entry, role = words.split(" glanceops.image_service.")
+        spec = yaml.safe_load((PROJECT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]
+        assert spec[entry]["options"], words
+
+
 def test_every_playbook_is_in_the_readme_and_a_listed_target(listed):
     rows = set(re.findall(r"^\| `(\w+)\.yml` \|", (PROJECT / "README.md").read_text(), re.MULTILINE))
     assert rows == PLAYBOOKS
