@@ -59,6 +59,8 @@ class Traffic:
     def requests(self) -> Iterator[Any]:
         """Go through the life of image after image, one request at each step."""
         for number in itertools.count():
+            if self.over.is_set():
+                return
             content = os.urandom(IMAGE_BYTES)
             record = {"name": f"traffic-{number}", "disk_format": "raw", "container_format": "bare"}
             made = self.ask("POST", "/v2/images", 201, record)
@@ -83,13 +85,12 @@ class Traffic:
                 yield
 
     def use(self) -> None:
-        """Be one user."""
+        """Be one user, who takes the last image away in the end."""
         pace = USERS / REQUESTS_PER_SECOND
         following = time.monotonic()
         for _step in self.requests():
             following = max(following + pace, time.monotonic() - 1)
-            if self.over.wait(max(0, following - time.monotonic())):
-                return
+            self.over.wait(max(0, following - time.monotonic()))
 
     def longest_silence(self, since: float) -> float:
         """Return the longest time without a good answer after *since*."""
