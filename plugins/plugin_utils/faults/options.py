@@ -123,18 +123,53 @@ UWSGI = (
     ("threads", "set by glance_api_threads and glance_api_transfers"),
     ("worker-reload-mercy", "set by glance_api_drain_timeout"),
     (
-        r".*socket|.*socket-modifier\d|https?|ss?|chdir2?|module|w|mount|wsgi(-file)?|file|eval|uid|gid|daemonize2?",
+        r".*socket|.*socket-modifier\d|https?|https?-to|ss?|(fast|raw|ssl|http)router.*|subscribe.*|chdir2?|chroot|module|w|"
+        r"mount|callable|pyrun|pymodule-alias|wsgi(-file)?|file|eval|uid|gid|daemonize2?",
         "left to the role, so that nobody gets past HAProxy: whoever does is held by no limit, and with glance_auth "
         "basic can be anybody",
     ),
     (
-        "pp|python-?path|virtualenv|venv|home|H|py-?home|py-executable|ini|yaml|yml|xml|json|include|config|need-app|strict",
+        "pp|python-?path|virtualenv|venv|home|H|py-?home|py-executable|ini|yaml|yml|xml|json|include|inherit|config|"
+        "need-app|strict",
         "left to the role, so that Glance starts with its own release, configuration and guards",
     ),
     (
         "master|M|lazy(-apps)?|enable-threads|T|hook-master-start|hook-accepting.*|die-on-term|cheap(er.*)?",
         "left to the role, so that a restart cuts no request and knows when all processes serve",
     ),
+    ("add-header", "left to the role, since a client has to be told that each connection ends with its answer"),
+    ("gevent.*|async|asyncio|ugreen|greenlet|loop", "left to the role, since Glance serves requests in threads"),
+)
+
+_SERVERS_UNITS = ("glance_api_unit", "glance_registry_unit")
+_OWN_PATHS = (
+    "left to the role, since all that a service has on a host belongs to the user glance, at the paths of the host"
+)
+_OWN_PROGRAM = "left to the role, so that the service starts with its own release, configuration and guards"
+_OWN_STOP = "left to the role, so that a restart cuts no request"
+# Options of units: section and option as regular expressions, what sets them or why they are the role's, and in which.
+UNIT = (
+    ("Service", "User|Group|DynamicUser|Root(Directory|Image|Hash)", _OWN_PATHS, UNITS),
+    ("Service", "ExecStart", _OWN_PROGRAM, UNITS),
+    ("Service", "Type|NotifyAccess|PIDFile|BusName|RemainAfterExit|GuessMainPID", _OWN_PROGRAM, UNITS),
+    ("Service", "ExecStop|(|Restart|Final)Kill(Mode|Signal)|SendSIG(KILL|HUP)", _OWN_STOP, UNITS),
+    ("Service", "Timeout(Stop)?Sec", "set by glance_api_drain_timeout", ("glance_api_unit",)),
+    ("Service", "Timeout(Stop)?Sec", _OWN_STOP, ("glance_registry_unit",)),
+    ("Service", "RuntimeDirectoryPreserve", _OWN_STOP, ("glance_api_unit",)),
+    (
+        "Service",
+        "Restart",
+        "set by glance_scrubber_mode: the timer begins another run, and a daemon is always started again",
+        ("glance_scrubber_unit",),
+    ),
+)
+# Lists of units that are added to, and of which a null or an empty text would take ours away.
+UNIT_KEPT = (
+    ("Service", "ReadWritePaths", UNITS),
+    ("Service", "RuntimeDirectory|ExecStartPre|ExecStartPost", ("glance_api_unit",)),
+    ("Service", "SuccessExitStatus", _SERVERS_UNITS),
+    ("Unit", "BindsTo|RequiresMountsFor", UNITS),
+    ("Install", "WantedBy", _SERVERS_UNITS),
 )
 
 _NO_EFFECT = (
@@ -258,11 +293,23 @@ def _of_uwsgi(name: str, options: Any) -> Iterator[tuple[str, str]]:
             yield name, f"env {variable} should be left to the role, found it in {name}: take it away there"
 
 
+def _of_unit(name: str, section: str, option: str, value: Any) -> Iterator[tuple[str, str]]:
+    for variable in _owned_environment(value) if (section, option) == ("Service", "Environment") else ():
+        yield _told(name, section, f"{option} {variable}", "left to the role", "take it away there")
+    for place, pattern, should, units in UNIT:
+        if name in units and section == place and re.fullmatch(pattern, option):
+            yield _told(name, section, option, should, "take it away there")
+    for place, pattern, units in UNIT_KEPT:
+        kept = name in units and section == place and re.fullmatch(pattern, option)
+        if kept and any(entry in ("", None) for entry in entries(value)):
+            should = "added to what the role needs there, found what takes that away"
+            yield name, f"[{section}] {option} of {name} should be {should}: leave out the null or the empty text"
+
+
 def _of_units(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in UNITS:
         for section, option, value in sections(given.get(name)):
-            for variable in _owned_environment(value) if (section, option) == ("Service", "Environment") else ():
-                yield _told(name, section, f"{option} {variable}", "left to the role", "take it away there")
+            yield from _of_unit(name, section, option, value)
 
 
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:

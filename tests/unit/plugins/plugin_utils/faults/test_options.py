@@ -114,8 +114,63 @@ FREE = {
         "max-requests": 1,
         "env": "https_proxy=http://h",
     },
-    "glance_api_unit": {"Service": {"Environment": ["https_proxy=http://h"], "MemoryHigh": None}},
+    "glance_api_unit": {
+        "Unit": {"After": None, "BindsTo": ["x.mount"]},
+        "Service": {
+            "Environment": ["https_proxy=http://h"],
+            "MemoryHigh": None,
+            "Restart": "always",
+            "ExecStartPre": "/bin/true",
+            "ExecReload": "/bin/true",
+            "RuntimeDirectory": "other",
+            "ReadWritePaths": ["/srv/a", "/srv/b"],
+            "TimeoutStartSec": 600,
+            "UMask": "0022",
+        },
+    },
+    "glance_scrubber_unit": {"Service": {"TimeoutStopSec": 10, "SuccessExitStatus": None}},
 }
+# (variable, section, option, value): words that say what to do instead.
+OWNED_OF_UNITS = [
+    *(
+        (name, "Service", option, value, "belongs to the user glance")
+        for name in UNITS
+        for option in ("User", "Group", "DynamicUser", "RootDirectory", "RootImage")
+        for value in ("x", None)
+    ),
+    *((name, "Service", "ExecStart", "/bin/x", "starts with its own release") for name in UNITS),
+    *(
+        (name, "Service", option, "x", "starts with its own release")
+        for name in UNITS
+        for option in ("Type", "PIDFile")
+    ),
+    *(
+        ("glance_api_unit", "Service", option, "x", "so that a restart cuts no request")
+        for option in (
+            "ExecStop",
+            "KillMode",
+            "KillSignal",
+            "RestartKillSignal",
+            "SendSIGKILL",
+            "RuntimeDirectoryPreserve",
+        )
+    ),
+    ("glance_api_unit", "Service", "TimeoutStopSec", 1, "set by glance_api_drain_timeout"),
+    ("glance_api_unit", "Service", "TimeoutSec", 1, "set by glance_api_drain_timeout"),
+    ("glance_registry_unit", "Service", "TimeoutStopSec", 1, "so that a restart cuts no request"),
+    ("glance_scrubber_unit", "Service", "Restart", "on-failure", "set by glance_scrubber_mode"),
+    *(
+        (name, "Service", "ReadWritePaths", value, "found what takes")
+        for name in UNITS
+        for value in (None, "", ["", "/x"])
+    ),
+    *(
+        ("glance_api_unit", "Service", option, None, "leave out the null")
+        for option in ("RuntimeDirectory", "ExecStartPre", "ExecStartPost", "SuccessExitStatus")
+    ),
+    ("glance_scrubber_unit", "Unit", "BindsTo", None, "leave out the null"),
+    ("glance_registry_unit", "Install", "WantedBy", None, "leave out the null"),
+]
 
 
 @pytest.mark.parametrize(
@@ -129,6 +184,18 @@ def test_an_option_of_the_collection_is_refused_with_its_variable(name, section,
     assert name in sentence
     assert section in sentence
     assert "hidden" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "option", "value", "said"),
+    OWNED_OF_UNITS,
+    ids=[" ".join(map(str, case[:4])) for case in OWNED_OF_UNITS],
+)
+def test_an_option_of_a_unit_that_the_role_needs_is_refused(name, section, option, value, said):
+    (sentence,) = o.faults({name: {section: {option: value}}})[name]
+    assert sentence.startswith(f"[{section}] {option} ")
+    assert name in sentence
+    assert said in sentence
 
 
 @pytest.mark.parametrize("name", sorted(FREE))
@@ -156,11 +223,13 @@ def test_rules_and_a_policy_file_contradict():
         ("worker-reload-mercy", 1, "set by glance_api_drain_timeout"),
         *(
             (name, "x", "gets past HAProxy")
-            for name in ("http", "https", "chmod-socket", "http-socket", "socket", "chdir")
+            for name in ("http", "https", "chmod-socket", "http-socket", "socket", "chdir", "fastrouter")
         ),
         *((name, "x", "gets past HAProxy") for name in ("module", "wsgi-file", "chmod_socket", "uid")),
         *((name, "x", "its own release") for name in ("pythonpath", "virtualenv", "py-executable", "strict")),
         *((name, "x", "knows when all") for name in ("master", "hook-accepting-once", "cheaper", "lazy-apps")),
+        ("add-header", ["X: y"], "each connection ends with its answer"),
+        *((name, 1, "serves requests in threads") for name in ("gevent", "async", "asyncio")),
         ("env", ["a=b", "OS_GLANCE_CONFIG_DIR=/x"], "OS_GLANCE_CONFIG_DIR should be left to the role"),
     ],
 )
