@@ -161,7 +161,8 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         known = operator_options(specs.read(self._loader))
         problems = unknown(task_vars, known)
-        given, waiting = {}, []
+        given: dict[str, Any] = {}
+        waiting: list[str] = []
         # A value that stands in for a fact is none to be judged.
         factless = "memtotal_mb" not in (task_vars.get("ansible_facts") or {})
         for name in known.keys() & task_vars.keys():
@@ -184,7 +185,7 @@ class ActionModule(ActionBase):
                 problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
         releases = self._loader.load_from_file(str(specs.RELEASES))["__glance_releases"]
         problems += judge(given, known, waiting, releases, operator_files.reader(self._loader, task_vars))
-        result.update(changed=False)
+        result.update(changed=False, waiting=sorted(waiting))
         if problems:
             host = task_vars.get("inventory_hostname", "")
             result.update(failed=True, msg=f"{host}: {'; '.join(problems)}.")

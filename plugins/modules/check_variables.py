@@ -36,4 +36,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+waiting:
+  description:
+    - Variables that are made of facts which the host has not been asked for yet, so that nothing is known of them.
+  returned: always
+  type: list
+  elements: str
+  sample: [glance_api_bind_address]
+  version_added: "0.3.0"
 """

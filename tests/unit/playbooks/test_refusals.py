@@ -297,6 +297,15 @@ def test_a_variable_that_needs_a_host_which_is_not_there_is_named(tmp_path):
     )
 
 
+def test_a_wrong_variable_that_is_made_of_facts_is_refused_when_they_are_known(tmp_path, no_lookups):
+    stores = {
+        "a": {"driver": "file", "options": {"filesystem_store_datadir": "/home/{{ ansible_facts.distribution }}"}}
+    }
+    host = {"glance_stores": stores, "glance_default_store": "a"}
+    refusal = Refusal(tmp_path, aliases("glance_api", {"h": host}, no_lookups))
+    assert "filesystem_store_datadir of the store a in glance_stores should be a plain" in refusal.sentences["h"]
+
+
 def test_a_virtual_address_of_another_network_is_refused(tmp_path, facts):
     hosts = {
         "glance_api": {"hosts": {"a": {}}},

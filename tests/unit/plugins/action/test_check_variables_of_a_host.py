@@ -96,6 +96,18 @@ def test_facts_elsewhere_excuse_no_variable():
 
 
 @pytest.mark.parametrize(
+    ("variables", "waiting"),
+    [
+        ({"glance_scrub_time": 60}, []),
+        ({"glance_api_bind_address": "{{ ansible_facts.default_ipv4.address }}"}, ["glance_api_bind_address"]),
+        ({"glance_api_bind_address": "{{ ansible_facts.a }}", "ansible_facts": {"a": "127.0.0.1"}}, []),
+    ],
+)
+def test_what_could_not_be_judged_yet_is_named(variables, waiting):
+    assert check(variables)["waiting"] == waiting
+
+
+@pytest.mark.parametrize(
     ("variables", "awaits"),
     [
         ({"a": "{{ ansible_facts.x }}"}, True),
