@@ -67,7 +67,10 @@ Given = Mapping[str, Mapping[str, "list[str]"]]
 
 
 class Known:
-    """Options that a release registers: by section, then by the name that a file may call them by."""
+    """Options that a release registers: by section, then by the name that a file may call them by.
+
+    A name counts as it is written: oslo.config reads no log-file for its option log_file.
+    """
 
     def __init__(self) -> None:
         self.sections: dict[str, dict[str, Any]] = {}
@@ -82,11 +85,11 @@ class Known:
                 self._add(old.group or section or DEFAULT, old.name or option.dest, option)
 
     def _add(self, section: str, name: str, option: Any) -> None:
-        self.sections.setdefault(plain(section), {}).setdefault(name.replace("-", "_"), option)
+        self.sections.setdefault(plain(section), {}).setdefault(name, option)
 
     def find(self, section: str, name: str) -> Any:
         """Return the option, None if there is none."""
-        return self.sections.get(plain(section), {}).get(name.replace("-", "_"))
+        return self.sections.get(plain(section), {}).get(name)
 
 
 def plain(section: str) -> str:
@@ -97,6 +100,8 @@ def plain(section: str) -> str:
 def hint(known: Known, section: str, name: str) -> str:
     """Return what to do about an option that is not known, as the end of a sentence."""
     here = known.sections.get(plain(section), {})
+    if name.replace("-", "_") in here:
+        return f": did you mean {name.replace('-', '_')}?"
     hidden = (*RESERVED_STORES, "backend_defaults")
     there = sorted(other for other, names in known.sections.items() if name in names and other not in hidden)
     if there:

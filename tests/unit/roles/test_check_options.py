@@ -36,7 +36,6 @@ def known(program):
 RIGHT = [
     ("DEFAULT", "debug"),
     ("DEFAULT", "log_file"),
-    ("DEFAULT", "log-file"),
     ("DEFAULT", "logfile"),
     ("DEFAULT", "policy_file_of_old"),
     ("Oslo_Policy", "policy_file"),
@@ -44,6 +43,8 @@ RIGHT = [
 ]
 WRONG = [
     ("DEFAULT", "debgu", ": did you mean debug?"),
+    # oslo.config has the name of a command line for it, and reads it from no file.
+    ("DEFAULT", "log-file", ": did you mean log_file?"),
     ("DEFAULT", "policy_file", ": policy_file belongs to [oslo_policy]"),
     ("default", "debug", ": debug belongs to [DEFAULT]"),
     ("oslo_polcy", "policy_file", ": policy_file belongs to [oslo_policy]"),
