@@ -20,9 +20,12 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults imp
     addresses,
     database,
     files,
+    limits,
+    numbers,
     options,
     paths,
     stores,
+    users,
     values,
 )
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import entries, is_dict, kind_of, plain
@@ -114,7 +117,17 @@ def empty_groups(name: str, variables: Mapping[str, Any]) -> list[str]:
 
 # Each takes variables by name, and returns sentences by the name of the variable. The first looks at shapes; the others
 # look at nothing that it has refused.
-JUDGES = (values.faults, options.faults, stores.faults, paths.faults, addresses.faults, database.faults)
+JUDGES = (
+    values.faults,
+    numbers.faults,
+    limits.faults,
+    options.faults,
+    stores.faults,
+    paths.faults,
+    addresses.faults,
+    database.faults,
+    users.faults,
+)
 
 
 def judge(

@@ -15,7 +15,8 @@ author: glanceops contributors (@glanceops)
 version_added: "0.3.0"
 short_description: Which directory a service writes log files to, by its configuration
 description:
-  - Names the V(log_dir) of the section V(DEFAULT), or else the directory of its V(log_file).
+  - Names the directory of the V(log_file) of the section V(DEFAULT), which lies in its V(log_dir) unless it is an
+    absolute path, or else the V(log_dir).
 options:
   _input:
     description: Options of the service by section.
@@ -40,7 +41,9 @@ _value:
 def log_directory(config: Mapping[str, Any]) -> str:
     """Return the directory of log files, empty for none."""
     default = config.get("DEFAULT", {})
-    return default.get("log_dir") or posixpath.dirname(default.get("log_file") or "")
+    directory, file = default.get("log_dir") or "", default.get("log_file") or ""
+    # As oslo.log joins them (oslo_log/log.py, _get_log_file_path).
+    return posixpath.dirname(posixpath.join(directory, file)) if file else directory
 
 
 class FilterModule:

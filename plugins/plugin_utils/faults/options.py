@@ -117,6 +117,22 @@ OWNED = (
     Owned("keystone_authtoken", "memcached?_servers", "glance_keystone_memcached_servers", removable=True),
 )
 
+_DATABASE = "every service asks the database of glance_database_url"
+_NO_LOGIN = "the scrubber logs in nowhere but to stores, whose options are in glance_stores"
+# Options of [DEFAULT] in older files that no release here knows, or none without a registry, with what to do instead.
+GONE = {
+    "scrubber_datadir": "the database holds the queue of images to scrub",
+    "cleanup_scrubber": "the one host of the group glance_scrubber scrubs",
+    "cleanup_scrubber_time": "set glance_scrub_time",
+    "verbose": "set debug for more lines",
+}
+GONE_WITH_REGISTRY = {
+    **dict.fromkeys(("registry_host", "registry_port", "data_api"), _DATABASE),
+    **dict.fromkeys(
+        ("auth_url", "auth_region", "auth_strategy", "admin_tenant_name", "admin_user", "admin_password"), _NO_LOGIN
+    ),
+}
+
 # Options of uWSGI, as regular expressions, by what sets them or why they are the role's.
 UWSGI = (
     ("processes|workers|p", "set by glance_api_processes"),
@@ -207,6 +223,12 @@ def _of_table(name: str, section: str, option: str, value: Any) -> Iterator[tupl
         yield _told(name, section, option, f"set by {by}", "take it away there")
 
 
+def _gone(given: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the options that the release does not have any more; only the first ones if it is not known."""
+    release = (given.get("__glance_releases") or {}).get(str(given.get("glance_release")))
+    return GONE if release is None or release.get("registry") else {**GONE, **GONE_WITH_REGISTRY}
+
+
 def _of_paste(name: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Own paste files may have own flavors; the flavors of ours go by glance_auth and the cache."""
     parts = [given[each]["paste_deploy"] for each in dict.fromkeys((ALL, name)) if _has_paste(given, each)]
@@ -256,12 +278,17 @@ def _of_stores(name: str, section: str, option: str, value: Any, stores: Any) ->
 def _of_files(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     stores = given.get("glance_stores")
     stores = stores if is_dict(stores) else {}
+    gone = _gone(given)
     for name in FILES:
         for section in given[name] if is_dict(given.get(name)) else ():
             for pattern, place in _ELSEWHERE:
                 if pattern.fullmatch(str(section)):
                     yield name, f"[{section}] should be in {place}, found it in {name}: Glance does not read it there"
         for section, option, value in sections(given.get(name)):
+            if section == "DEFAULT" and option in gone and value is not None:
+                knows = f"{name} should hold options that Glance {given.get('glance_release')} knows"
+                yield name, f"{knows}, found {option} of [DEFAULT], which is gone: {gone[option]}"
+                continue
             yield from _of_table(name, section, option, value)
             yield from _of_stores(name, section, option, value, stores)
         yield from _of_paste(name, given)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.filter.log_directory import log_directory
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import (
     FILES,
     entries,
@@ -69,6 +70,12 @@ _COMMON = (
 # What a mount would hide.
 _NO_MOUNT = re.compile(r"/(var(/lib(/glance)?)?|(etc|opt)(/glance(/.*)?)?)\Z")
 _DATA = "/var/lib/glance"
+# Folders in /var/log of what may run beside Glance: they would belong to the user glance from then on.
+_LOGS = (
+    *("apache2", "apt", "audit", "ceph", "chrony", "dist-upgrade", "exim4", "haproxy", "installer", "journal"),
+    *("keystone", "mysql", "nginx", "postgresql", "private", "rabbitmq", "runit", "samba", "swift", "sysstat"),
+    "unattended-upgrades",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,6 +229,36 @@ def _of_mounts(mounts: Any) -> Iterator[str]:
                 yield f"{key} of {mount.get('path')} in glance_mounts should be a word, found a blank: correct it"
 
 
+def _of_logs(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give a sentence for each variable that has a service write its logs where it can't, or where others do."""
+    common = _log_options(given.get("glance_config"))
+    for name in FILES:
+        own = _log_options(given.get(name))
+        options = {**common, **own}
+        if (
+            not own
+            or not any(options.values())
+            or any(kind_of(value) != "a text" for value in options.values() if value)
+        ):
+            continue
+        path = log_directory({"DEFAULT": options})
+        first = path.removeprefix("/var/log/").split("/")[0]
+        if not path.startswith("/var/log/") or not _PLAIN.match(plain(path)) or first in ("", *_LOGS):
+            yield (
+                name,
+                "log files should lie in a folder of their own below /var/log, such as /var/log/glance, found "
+                f"{printable(path) or 'none'}: change {' and '.join(sorted(own))} of {name}",
+            )
+
+
+def _log_options(config: Any) -> dict[str, Any]:
+    """Return what *config* says of log files, by the names of today."""
+    names = {"log_dir": "log_dir", "logdir": "log_dir", "log_file": "log_file", "logfile": "log_file"}
+    return {
+        names[option]: value for section, option, value in sections(config) if section == "DEFAULT" and option in names
+    }
+
+
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sentences about directories that *given*, variables by name, ask for; by variable.
 
@@ -231,5 +268,6 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
     told = [(each.variable, sentence) for each in found if (sentence := _of_form(each))]
     wrong = {(each.variable, each.path) for each in found if _of_form(each)}
     told += _of_pairs([each for each in found if (each.variable, each.path) not in wrong])
+    told += _of_logs(given)
     told += [("glance_mounts", sentence) for sentence in _of_mounts(given.get("glance_mounts") or ())]
     return gather(told)

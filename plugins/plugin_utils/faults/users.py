@@ -1,14 +1,17 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can't be right in the passwords and hashes of ``glance_basic_users``, and how long their credentials are."""
+"""What can't be right in ``glance_basic_users``, and how long their credentials are."""
 
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import entries, printable
 
 USERS = "glance_basic_users"
 SHORTEST_CHARACTERS = 8
@@ -24,6 +27,8 @@ _HASH = re.compile(
     )\Z""",
     re.VERBOSE,
 )
+# Neither a separator of HAProxy's lists, nor what YAML or a shell takes for something else.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,254}\Z")
 # Bytes of an Authorization header that are always let through to the check.
 FLOOR_BYTES = 256
 # What YAML makes of words without quotes.
@@ -69,16 +74,59 @@ def _hash_faults(name: str, password_hash: Any) -> Iterator[str]:
         )
 
 
-def faults(users: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return one sentence for each password or hash of *users* that can't be right; none of them holds any of it."""
+def of_passwords(users: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Give one sentence for each password or hash that can't be right; none of them holds any of it."""
     checks = {"password": _password_faults, "password_hash": _hash_faults}
-    return [
-        fault
-        for user in users
-        for key, check in checks.items()
-        if key in user
-        for fault in check(str(user.get("name", "a user")), user[key])
-    ]
+    for user in users:
+        for key, check in checks.items():
+            if key in user:
+                yield from check(str(user.get("name", "a user")), user[key])
+
+
+def _of_names(users: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    names = [str(user.get("name")) for user in users]
+    projects = [str(user.get("project")) for user in users]
+    roles = [str(role) for user in users for role in entries(user.get("roles", "member"))]
+    wrong = [name for name in dict.fromkeys([*names, *projects, *roles]) if not _NAME.match(name)]
+    if wrong:
+        found = ", ".join(json.dumps(printable(name)) for name in wrong)
+        yield (
+            f"the names, projects and roles of {USERS} should be of letters, digits and _.@-, and begin with one of "
+            f"the first or _, found {found}"
+        )
+    if len(set(names)) < len(names):
+        yield f"each user of {USERS} should be there once, found {', '.join(map(printable, sorted(names)))}"
+
+
+def _of_shapes(users: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    def told(found: list[Mapping[str, Any]]) -> str:
+        return ", ".join(dict.fromkeys(printable(user.get("name")) for user in found))
+
+    # A password that is no text is told for what it is.
+    unsure = [user for user in users if ("password" in user) == ("password_hash" in user) or user.get("password") == ""]
+    if unsure:
+        yield (
+            f"every user of {USERS} should have either password or password_hash, found none or both for {told(unsure)}"
+        )
+    roleless = [user for user in users if user.get("roles") == []]
+    if roleless:
+        yield (
+            f"every user of {USERS} should have a role, found none for {told(roleless)}: without roles in the list it "
+            "is a member"
+        )
+
+
+def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the sentences about glance_basic_users in *given*, variables by name; none holds a password.
+
+    They count while glance_auth is basic.
+    """
+    if given.get("glance_auth") != "basic" or USERS not in given:
+        return {}
+    users = given[USERS]
+    if not users:
+        return {USERS: [f"{USERS} should name who may use the API while glance_auth is basic, found nobody"]}
+    return {USERS: [*_of_names(users), *of_passwords(users), *_of_shapes(users)]}
 
 
 def authorization_bytes(users: Sequence[Mapping[str, Any]]) -> int:

@@ -8,7 +8,10 @@ from ansible_collections.glanceops.image_service.plugins.filter import log_direc
         ({}, ""),
         ({"DEFAULT": {}}, ""),
         ({"DEFAULT": {"log_dir": "/v"}}, "/v"),
-        ({"DEFAULT": {"log_dir": "/v", "log_file": "/w/glance.log"}}, "/v"),
+        ({"DEFAULT": {"log_dir": "/v", "log_file": "/w/glance.log"}}, "/w"),
+        ({"DEFAULT": {"log_dir": "/v", "log_file": "glance.log"}}, "/v"),
+        ({"DEFAULT": {"log_dir": "/v/", "log_file": "api/glance.log"}}, "/v/api"),
+        ({"DEFAULT": {"log_dir": "/v", "log_file": ""}}, "/v"),
         # What is null is removed from the configuration.
         ({"DEFAULT": {"log_dir": None, "log_file": "/w/glance.log"}}, "/w"),
         ({"DEFAULT": {"log_file": None}}, ""),

@@ -203,6 +203,32 @@ def test_any_other_option_is_free(name):
     assert o.faults({name: FREE[name], "glance_auth": "keystone", "glance_stores": STORES}) == {}
 
 
+RELEASES = {"ussuri": {"registry": True}, "2026.2": {}}
+LATER = sorted(o.GONE_WITH_REGISTRY)
+
+
+@pytest.mark.parametrize(
+    ("release", "option", "gone"),
+    [
+        *((release, option, True) for release in RELEASES for option in o.GONE),
+        *(("2026.2", option, True) for option in LATER),
+        *(("ussuri", option, False) for option in LATER),
+        # It may be made of facts.
+        *(("{{ x }}", option, False) for option in LATER),
+    ],
+)
+@pytest.mark.parametrize("name", FILES)
+def test_an_option_that_the_release_does_not_have_any_more_is_told_with_what_to_do(name, release, option, gone):
+    given = {"glance_release": release, "__glance_releases": RELEASES}
+    found = o.faults({**given, name: {"DEFAULT": {option: "hidden"}}}).get(name, [])
+    start = f"{name} should hold options that Glance {release} knows, found {option} of [DEFAULT], which is gone: "
+    assert [sentence.startswith(start) for sentence in found if "which is gone" in sentence] == [True] * gone
+    # Once, and not as one that a variable sets.
+    assert not gone or len(found) == 1
+    assert "hidden" not in str(found)
+    assert "which is gone" not in str(o.faults({**given, name: {"DEFAULT": {option: None}, "x": {option: 1}}}))
+
+
 def test_a_paste_file_of_ones_own_is_refused_with_passwords():
     given = {"glance_api_config": {"paste_deploy": {"config_file": "/x"}}, "glance_auth": "basic"}
     (sentence,) = o.faults(given)["glance_api_config"]

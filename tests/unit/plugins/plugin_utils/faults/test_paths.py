@@ -20,6 +20,10 @@ def mounts(*paths, **more):
     return {"glance_mounts": [{"path": path, "src": "nas:/x", **more} for path in paths]}
 
 
+def logs(name="glance_config", common=None, **options):
+    return {"glance_config": {"DEFAULT": common or {}}} | {name: {"DEFAULT": options}}
+
+
 # What is no plain path.
 FORMS = (
     "images",
@@ -44,6 +48,32 @@ WRONG = [
         for path in FORMS
     ),
     *((stores(path), f"should be a plain absolute path of a folder of its own, found {path}") for path in PLACES),
+    *(
+        (
+            logs(log_dir=path),
+            f"log files should lie in a folder of their own below /var/log, .*, found {path}: change log_di",
+        )
+        for path in (
+            "/var/log",
+            "/var/log/",
+            "/srv/log",
+            "/var/log/mysql",
+            "/var/log/journal/x",
+            "/var/log/a/../b",
+            "log",
+        )
+    ),
+    (logs(log_file="/var/log/glance.log"), "found /var/log: change log_file of glance_config"),
+    (logs(logfile="/srv/x/api.log"), "found /srv/x: change log_file of glance_config"),
+    (logs(log_file="glance.log"), "found none: change log_file"),
+    (
+        logs("glance_api_config", log_file="/srv/x.log", log_dir="/var/log/glance"),
+        "found /srv: change log_dir and log_f",
+    ),
+    (
+        logs("glance_api_config", {"log_dir": "/var/log/glance"}, log_file="/x/y.log"),
+        "change log_file of glance_api_conf",
+    ),
     (stores("/srv/a\x07b"), r"found /srv/a\?b"),
     (stores({"filesystem_store_datadirs": ["/srv/a:1", "b:2"]}), "filesystem_store_datadirs of the store s0 .*, found"),
     (stores({"filesystem_store_datadirs": ["/srv/a:x"]}), "found /srv/a:x"),
@@ -92,6 +122,10 @@ WRONG = [
 ]
 RIGHT = [
     {},
+    logs(log_dir="/var/log/glance"),
+    logs(log_file="/var/log/glance/api/x.log"),
+    logs("glance_scrubber_config", {"log_dir": "/var/log/glance"}, log_file="scrubber.log"),
+    logs(log_dir=None, log_file=""),
     stores("/var/lib/glance/images", **BACKUP),
     stores("/srv/images/", "/srv//other", "/images", "/mnt/disk.1/glance-images", "/var/lib/glance/imágenes"),
     stores({"filesystem_store_datadirs": ["/srv/a:10", "/srv/b", "/srv/c/:5"]}),

@@ -9,7 +9,11 @@ import base64
 
 import pytest
 import yaml
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.users import authorization_bytes, faults
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.users import (
+    authorization_bytes,
+    faults,
+    of_passwords,
+)
 from passlib.hash import sha256_crypt, sha512_crypt
 
 # As an inventory has it, with the words that the refusal holds; none is no refusal.
@@ -42,7 +46,7 @@ PASSWORDS = {
 @pytest.mark.parametrize(("written", "expected"), PASSWORDS.items(), ids=[word[:20] for word in PASSWORDS])
 def test_passwords_that_nobody_could_log_in_with_are_refused(written, expected):
     password = written if written.startswith("with blanks") else yaml.safe_load(written)
-    found = faults([{"name": "alice", "password": password}])
+    found = list(of_passwords([{"name": "alice", "password": password}]))
     assert bool(found) is (expected is not None), found
     if expected:
         (sentence,) = found
@@ -53,7 +57,7 @@ def test_passwords_that_nobody_could_log_in_with_are_refused(written, expected):
 
 def test_each_user_is_named():
     users = [{"name": "a", "password": 1}, {"name": "b", "password_hash": "$6$x$y"}, {"name": "c", "password": "short"}]
-    assert [sentence.split(" in ")[0] for sentence in faults(users)] == [
+    assert [sentence.split(" in ")[0] for sentence in of_passwords(users)] == [
         "the password of a",
         "the password_hash of b",
         "the password of c",
@@ -80,7 +84,7 @@ HASHES = {
 
 @pytest.mark.parametrize(("given", "taken"), HASHES.items(), ids=[str(each)[:12] for each in HASHES])
 def test_hashes_that_no_password_has_are_refused(given, taken):
-    found = faults([{"name": "alice", "password_hash": given}])
+    found = list(of_passwords([{"name": "alice", "password_hash": given}]))
     assert bool(found) is not taken
     assert not found or "the password_hash of alice" in found[0]
     assert not given or str(given) not in str(found)
@@ -88,7 +92,42 @@ def test_hashes_that_no_password_has_are_refused(given, taken):
 
 @pytest.mark.parametrize("method", [sha512_crypt, sha256_crypt])
 def test_hashes_of_a_library_are_taken(method):
-    assert faults([{"name": "alice", "password_hash": method.hash("a password")}]) == []
+    assert list(of_passwords([{"name": "alice", "password_hash": method.hash("a password")}])) == []
+
+
+USER = {"name": "a", "project": "p", "password": "hidden-hidden"}
+SHAPES = [
+    ([], "should name who may use the API while glance_auth is basic, found nobody"),
+    ([{**USER, "name": "a b"}], 'found "a b"'),
+    ([{**USER, "name": ""}], 'found ""'),
+    ([{**USER, "name": "-i"}], "of letters, digits and _.@-, and begin with one of the first or _"),
+    ([{**USER, "name": "x" * 256}], "of letters, digits"),
+    ([{**USER, "project": "p:q"}], 'found "p:q"'),
+    ([{**USER, "roles": ["admin,member", "a"]}], 'found "admin,member"'),
+    ([USER, {**USER, "project": "q"}], "should be there once, found a, a"),
+    ([{**USER, "roles": []}], "should have a role, found none for a"),
+    ([{"name": "a", "project": "p"}], "found none or both for a"),
+    ([{**USER, "password": ""}], "found none or both for a"),
+    ([{**USER, "password_hash": f"$5$salt${'x' * 43}"}], "found none or both for a"),
+]
+
+
+@pytest.mark.parametrize(("users", "said"), SHAPES, ids=[said for _users, said in SHAPES])
+def test_users_that_can_not_be_are_told_in_a_sentence(users, said):
+    found = faults({"glance_auth": "basic", "glance_basic_users": users})
+    (sentence,) = found["glance_basic_users"]
+    assert said in sentence
+    assert "glance_basic_users" in sentence
+    assert "hidden" not in sentence
+    assert faults({"glance_auth": "keystone", "glance_basic_users": users}) == {}
+
+
+@pytest.mark.parametrize(
+    "users",
+    [[USER], [USER, {**USER, "name": "b@c.d_-1", "roles": ["reader", "x"]}], [{**USER, "name": "9"}]],
+)
+def test_users_that_can_be_are_let_through(users):
+    assert faults({"glance_auth": "basic", "glance_basic_users": users}) == {"glance_basic_users": []}
 
 
 def header(user, password):
