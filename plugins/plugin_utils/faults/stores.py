@@ -40,7 +40,7 @@ RESERVED = re.compile(
 # What the drivers ask for before they take an image (glance_store/_drivers).
 _NEEDED = {"s3": ("s3_store_host", "s3_store_access_key", "s3_store_secret_key", "s3_store_bucket")}
 _SWIFT = ("swift_store_auth_address", "swift_store_user", "swift_store_key")
-_SPLIT = ("s3_store_access_key", "s3_store_secret_key")
+_S3_KEYS = ("s3_store_access_key", "s3_store_secret_key")
 
 
 def _has(options: Mapping[str, Any], option: str) -> bool:
@@ -72,7 +72,7 @@ def _of_driver(name: str, driver: str, given: Mapping[str, Any]) -> Iterator[str
         )
 
 
-def _of_options(name: str, driver: str, options: Mapping[str, Any], splits: bool, release: str) -> Iterator[str]:
+def _of_options(name: str, driver: str, options: Mapping[str, Any], unfit: str, release: str) -> Iterator[str]:
     where = f"the store {name} in {STORES}"
     missing = [option for option in _NEEDED.get(driver, ()) if not _has(options, option)]
     if driver == "swift" and not any(
@@ -90,12 +90,12 @@ def _of_options(name: str, driver: str, options: Mapping[str, Any], splits: bool
         strange = [option for option in options if other != driver and str(option).startswith(prefixes)]
         if strange and driver in DRIVERS:
             yield f"{where} should have options of {driver} alone, found {', '.join(strange)} of {other}: take away"
-    # An upload would end well, and each download of it with 500 (glance_store/_drivers/s3.py, parse_uri).
-    split = [option for option in _SPLIT if driver == "s3" and splits and ":" in str(options.get(option) or "")]
+    # An upload would end well, and each download of it with 500.
+    split = [option for option in _S3_KEYS if driver == "s3" and set(unfit) & set(str(options.get(option) or ""))]
     if split:
         yield (
-            f"{where} should have keys without a colon for Glance {release}, found one in {', '.join(split)}: nobody "
-            "could download what it takes; use other keys, or 2026.2"
+            f"{where} should have keys without any of {unfit} for Glance {release}, found one in {', '.join(split)}: "
+            "nobody could download what it takes; use other keys, or 2026.2"
         )
 
 
@@ -109,7 +109,7 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
         return {}
     found: list[tuple[str, str]] = []
     release = str(given.get("glance_release", ""))
-    splits = bool((given.get("__glance_releases") or {}).get(release, {}).get("s3_splits_keys"))
+    unfit = str((given.get("__glance_releases") or {}).get(release, {}).get("s3_unfit", ""))
     names: dict[str, list[str]] = {}
     for name in map(str, stores):
         names.setdefault(name.lower(), []).append(name)
@@ -123,7 +123,7 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
             continue
         found += [(STORES, sentence) for sentence in _of_driver(str(name), driver, given)]
         options = store.get("options") or {}
-        found += [(STORES, sentence) for sentence in _of_options(str(name), driver, options, splits, release)]
+        found += [(STORES, sentence) for sentence in _of_options(str(name), driver, options, unfit, release)]
     if stores and default is not None and default not in stores:
         found.append(
             (

@@ -1,10 +1,12 @@
-"""Refuse a configuration that no longer reaches images: their store or their directory has gone from it.
+"""Refuse a configuration that no longer reaches images: their store, their directory or their keys have gone from it.
 
 Runs with the libraries of the release, before the files that it is given take the place of those that work:
 
-check_stores.py CONFIG_FILE
+check_stores.py CONFIG_FILE [PRESENT_CONFIG_FILE RELEASE]
 
-Ends with 0 if every image can be reached, or if there is no database yet; otherwise with 1 and one line on stderr.
+The last two are for a release that asks S3 for an image with the keys of its upload, which stand in its address.
+Ends with 0 if every image can be reached, or if there is no database yet; otherwise with 1 and one line on stderr for
+each thing that is wrong.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ SELECT image_locations.value AS value, image_locations.meta_data AS meta_data, i
 FROM image_locations JOIN images ON images.id = image_locations.image_id
 WHERE image_locations.status IN ('active', 'pending_delete')
 """
+KEYS = ("s3_store_access_key", "s3_store_secret_key")
 WAY = (
     "keep it, or have the images in another store first (import method copy-image), or at a new directory "
     "with a link at the old path, or set glance_abandon_images to true"
@@ -81,6 +84,28 @@ def sentence(places: Sequence[str]) -> str:
     return f"the data of all images should be in a store of glance_stores, found some in {named}: {WAY}"
 
 
+def other_keys(present: configparser.RawConfigParser, wanted: configparser.RawConfigParser) -> list[str]:
+    """Return the names of the stores in S3 whose keys differ between two configurations."""
+    both = [
+        set(drivers_of(config.get("DEFAULT", "enabled_backends", fallback="")).items()) for config in (present, wanted)
+    ]
+    return [
+        store
+        for store, driver in sorted(both[0] & both[1])
+        if driver == "s3"
+        and any(present.get(store, key, fallback="") != wanted.get(store, key, fallback="") for key in KEYS)
+    ]
+
+
+def keys_sentence(store: str, images: int, release: str) -> str:
+    """Return what an operator reads about the keys of a store with so many images."""
+    return (
+        f"the keys of the store {store} should stay as they are with Glance {release} while images lie there, found "
+        f"others and {images} images: it asks for each with the keys of its upload for ever; bring the hosts to 2026.2 "
+        "first, or set glance_abandon_images to true and leave the present keys valid at the storage"
+    )
+
+
 def read(connection: str) -> list[tuple[str, str]]:
     """Return the URI and the store of all data; none of a database that is not there yet."""
     try:
@@ -92,19 +117,30 @@ def read(connection: str) -> list[tuple[str, str]]:
     return [(row.value, json.loads(row.meta_data or "{}").get("store", "")) for row in rows]
 
 
-def main(path: str) -> int:
-    """Compare the records with a configuration; returns the exit code."""
+def parsed(path: str) -> configparser.RawConfigParser:
+    """Return what stands in a configuration file; nothing if it is not there."""
     config = configparser.RawConfigParser(strict=False, interpolation=None, delimiters="=", dict_type=Repeated)
     config.read(path)
+    return config
+
+
+def main(path: str, present: str = "", release: str = "") -> int:
+    """Compare the records with a configuration; returns the exit code."""
+    config = parsed(path)
     connection = config.get("database", "connection", fallback="").replace("$$", "$")
     drivers = drivers_of(config.get("DEFAULT", "enabled_backends", fallback=""))
     if not connection or not drivers:
         return 0
-    places = unreached(read(connection), drivers, folders(config, drivers))
-    if places:
-        print(f"check_stores: {sentence(places)}", file=sys.stderr)
-    return 1 if places else 0
+    locations = read(connection)
+    places = unreached(locations, drivers, folders(config, drivers))
+    told = [sentence(places)] if places else []
+    for store in other_keys(parsed(present), config) if present else ():
+        images = sum(name == store for _uri, name in locations)
+        told += [keys_sentence(store, images, release)] if images else []
+    for each in told:
+        print(f"check_stores: {each}", file=sys.stderr)
+    return 1 if told else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

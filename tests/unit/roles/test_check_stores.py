@@ -66,6 +66,52 @@ def test_directories_are_those_of_file_stores(program, disk, tmp_path):
     assert program.folders(config, drivers) == {str(disk / "images"), "/y", "/var/lib/glance/images"}
 
 
+PRESENT = """
+[DEFAULT]
+enabled_backends = a:s3, b:s3, f:file
+[a]
+s3_store_access_key = one
+s3_store_secret_key = SECRET
+[b]
+s3_store_access_key = two
+s3_store_secret_key = SECRET
+[f]
+filesystem_store_datadir = /srv
+[database]
+connection = mysql://h/glance
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("", "", []),
+        ("one", "three", ["the store a", "2 images"]),
+        ("= SECRET", "= OTHER", ["the store a", "2 images"]),
+        # Nothing lies there.
+        ("two", "three", []),
+        # Another store, or another kind of it: told as one that has gone, where images lie.
+        ("a:s3", "c:s3", ["in the store a (2)"]),
+        ("filesystem_store_datadir = /srv", "filesystem_store_datadir = /srv/", []),
+    ],
+)
+def test_other_keys_of_s3_are_refused_while_images_need_those_of_now(program, tmp_path, capsys, before, after, told):
+    (tmp_path / "now.conf").write_text(PRESENT)
+    (tmp_path / "new.conf").write_text(PRESENT.replace(before, after, 1) if before else PRESENT)
+    program.read = lambda _connection: [("s3://one:SECRET@h/b/1", "a"), ("bm90IGEgVVJJ", "a")]
+    wrong = program.main(f"{tmp_path}/new.conf", f"{tmp_path}/now.conf", "2025.1")
+    said = capsys.readouterr().err
+    assert wrong == bool(told)
+    assert [part for part in told if part not in said] == []
+    assert len(said.splitlines()) == bool(told)
+    assert "SECRET" not in said
+    assert "OTHER" not in said
+    # A host that is new, and a release that goes by the keys of the configuration.
+    if "keys" in said:
+        assert program.main(f"{tmp_path}/new.conf", f"{tmp_path}/nothing", "2025.1") == 0
+        assert program.main(f"{tmp_path}/new.conf") == 0
+
+
 def test_sentence_counts_and_holds_no_secret(program):
     places = program.unreached([("s3://k:SECRET@h/b/1", "gone"), ("s3://k:SECRET@h/b/2", "gone")], [], set())
     said = program.sentence(places)

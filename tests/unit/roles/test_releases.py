@@ -47,7 +47,8 @@ def test_the_table_says_all_that_the_roles_ask(release):
         "config": dict,
         "admin_rules": list,
         "mysql_charset": str,
-        "s3_splits_keys": bool,
+        "s3_unfit": str,
+        "s3_keeps_keys": bool,
         "cache_driver": str,
         "cache_api": bool,
     }
