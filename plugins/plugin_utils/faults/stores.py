@@ -40,6 +40,11 @@ RESERVED = re.compile(
 # What the drivers ask for before they take an image (glance_store/_drivers).
 _NEEDED = {"s3": ("s3_store_host", "s3_store_access_key", "s3_store_secret_key", "s3_store_bucket")}
 _SWIFT = ("swift_store_auth_address", "swift_store_user", "swift_store_key")
+_SWIFT_BY_CREDENTIAL = (
+    "swift_store_auth_address",
+    "swift_store_application_credential_id",
+    "swift_store_application_credential_secret",
+)
 _S3_KEYS = ("s3_store_access_key", "s3_store_secret_key")
 
 
@@ -78,7 +83,8 @@ def _of_options(name: str, driver: str, options: Mapping[str, Any], unfit: str, 
     if driver == "swift" and not any(
         _has(options, option) for option in ("swift_store_config_file", "swift_store_multi_tenant")
     ):
-        missing = [option for option in _SWIFT if not _has(options, option)]
+        needed = _SWIFT_BY_CREDENTIAL if any(_has(options, each) for each in _SWIFT_BY_CREDENTIAL[1:]) else _SWIFT
+        missing = [option for option in needed if not _has(options, option)]
     if missing:
         yield f"{where} should have {', '.join(missing)} for its driver {driver}, found none: add to its options"
     if driver == "file":

@@ -2,9 +2,10 @@
 
 Runs with the libraries of the release, before the files that it is given take the place of those that work:
 
-check_stores.py CONFIG_FILE [PRESENT_CONFIG_FILE RELEASE]
+check_stores.py CONFIG_FILE PRESENT_CONFIG_FILE RELEASE DRIVERS
 
-The last two are for a release that asks S3 for an image with the keys of its upload, which stand in its address.
+DRIVERS, separated by commas, are those with which the release asks for an image with the keys of its upload, which
+stand in its address.
 Ends with 0 if every image can be reached, or if there is no database yet; otherwise with 1 and one line on stderr for
 each thing that is wrong.
 """
@@ -27,7 +28,12 @@ SELECT image_locations.value AS value, image_locations.meta_data AS meta_data, i
 FROM image_locations JOIN images ON images.id = image_locations.image_id
 WHERE image_locations.status IN ('active', 'pending_delete')
 """
-KEYS = ("s3_store_access_key", "s3_store_secret_key")
+# By driver: what stands in the address of an image, and what to do before it changes.
+KEYS = {"s3": ("s3_store_access_key", "s3_store_secret_key"), "swift": ("swift_store_user", "swift_store_key")}
+WAYS = {
+    "s3": "bring the hosts to 2026.2",
+    "swift": "have the images in another store (import method copy-image)",
+}
 WAY = (
     "keep it, or have the images in another store first (import method copy-image), or at a new directory "
     "with a link at the old path, or set glance_abandon_images to true"
@@ -84,25 +90,27 @@ def sentence(places: Sequence[str]) -> str:
     return f"the data of all images should be in a store of glance_stores, found some in {named}: {WAY}"
 
 
-def other_keys(present: configparser.RawConfigParser, wanted: configparser.RawConfigParser) -> list[str]:
-    """Return the names of the stores in S3 whose keys differ between two configurations."""
-    both = [
-        set(drivers_of(config.get("DEFAULT", "enabled_backends", fallback="")).items()) for config in (present, wanted)
-    ]
-    return [
-        store
-        for store, driver in sorted(both[0] & both[1])
-        if driver == "s3"
-        and any(present.get(store, key, fallback="") != wanted.get(store, key, fallback="") for key in KEYS)
-    ]
+def other_keys(
+    present: configparser.RawConfigParser, wanted: configparser.RawConfigParser, kept: Iterable[str]
+) -> dict[str, str]:
+    """Return the driver of each store whose keys differ between two configurations, if it is one of *kept*."""
+    both = [drivers_of(config.get("DEFAULT", "enabled_backends", fallback="")).items() for config in (present, wanted)]
+    return {
+        store: driver
+        for store, driver in sorted(set(both[0]) & set(both[1]))
+        # Of what is in a file by itself, the address of an image has the name alone.
+        if driver in kept and not present.get(store, "swift_store_config_file", fallback="")
+        if any(present.get(store, key, fallback="") != wanted.get(store, key, fallback="") for key in KEYS[driver])
+    }
 
 
-def keys_sentence(store: str, images: int, release: str) -> str:
+def keys_sentence(store: str, driver: str, images: int, release: str) -> str:
     """Return what an operator reads about the keys of a store with so many images."""
+    found = f"others, and {images} image{'s' if images > 1 else ''}"
     return (
         f"the keys of the store {store} should stay as they are with Glance {release} while images lie there, found "
-        f"others and {images} images: it asks for each with the keys of its upload for ever; bring the hosts to 2026.2 "
-        "first, or set glance_abandon_images to true and leave the present keys valid at the storage"
+        f"{found}: it asks {driver} for each with the keys of its upload for ever; {WAYS[driver]} first, or set "
+        "glance_abandon_images to true and leave the present keys valid at the storage"
     )
 
 
@@ -124,7 +132,7 @@ def parsed(path: str) -> configparser.RawConfigParser:
     return config
 
 
-def main(path: str, present: str = "", release: str = "") -> int:
+def main(path: str, present: str, release: str, kept: str) -> int:
     """Compare the records with a configuration; returns the exit code."""
     config = parsed(path)
     connection = config.get("database", "connection", fallback="").replace("$$", "$")
@@ -134,9 +142,9 @@ def main(path: str, present: str = "", release: str = "") -> int:
     locations = read(connection)
     places = unreached(locations, drivers, folders(config, drivers))
     told = [sentence(places)] if places else []
-    for store in other_keys(parsed(present), config) if present else ():
+    for store, driver in other_keys(parsed(present), config, kept.split(",")).items():
         images = sum(name == store for _uri, name in locations)
-        told += [keys_sentence(store, images, release)] if images else []
+        told += [keys_sentence(store, driver, images, release)] if images else []
     for each in told:
         print(f"check_stores: {each}", file=sys.stderr)
     return 1 if told else 0

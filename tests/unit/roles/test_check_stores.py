@@ -68,7 +68,7 @@ def test_directories_are_those_of_file_stores(program, disk, tmp_path):
 
 PRESENT = """
 [DEFAULT]
-enabled_backends = a:s3, b:s3, f:file
+enabled_backends = a:s3, b:s3, f:file, w:swift, c:swift
 [a]
 s3_store_access_key = one
 s3_store_secret_key = SECRET
@@ -77,6 +77,12 @@ s3_store_access_key = two
 s3_store_secret_key = SECRET
 [f]
 filesystem_store_datadir = /srv
+[w]
+swift_store_user = p:swift
+swift_store_key = HIDDEN
+[c]
+swift_store_config_file = /etc/glance/swift.conf
+swift_store_key = unused
 [database]
 connection = mysql://h/glance
 """
@@ -86,8 +92,11 @@ connection = mysql://h/glance
     ("before", "after", "told"),
     [
         ("", "", []),
-        ("one", "three", ["the store a", "2 images"]),
-        ("= SECRET", "= OTHER", ["the store a", "2 images"]),
+        ("one", "three", ["the store a", "2 images:"]),
+        ("= SECRET", "= OTHER", ["the store a", "2 images:", "it asks s3", "2026.2 first"]),
+        ("= HIDDEN", "= OTHER", ["the store w", "1 image:", "it asks swift", "copy-image"]),
+        ("p:swift", "p:other", ["the store w"]),
+        ("unused", "other", []),
         # Nothing lies there.
         ("two", "three", []),
         # Another store, or another kind of it: told as one that has gone, where images lie.
@@ -98,18 +107,24 @@ connection = mysql://h/glance
 def test_other_keys_of_s3_are_refused_while_images_need_those_of_now(program, tmp_path, capsys, before, after, told):
     (tmp_path / "now.conf").write_text(PRESENT)
     (tmp_path / "new.conf").write_text(PRESENT.replace(before, after, 1) if before else PRESENT)
-    program.read = lambda _connection: [("s3://one:SECRET@h/b/1", "a"), ("bm90IGEgVVJJ", "a")]
-    wrong = program.main(f"{tmp_path}/new.conf", f"{tmp_path}/now.conf", "2025.1")
+    program.read = lambda _connection: [
+        ("s3://one:SECRET@h/b/1", "a"),
+        ("bm90IGEgVVJJ", "a"),
+        ("swift+https://p%3Aswift:HIDDEN@h/v3/c/1", "w"),
+        ("swift+config://ref/c/2", "c"),
+    ]
+    wrong = program.main(f"{tmp_path}/new.conf", f"{tmp_path}/now.conf", "2025.1", "s3,swift")
     said = capsys.readouterr().err
     assert wrong == bool(told)
     assert [part for part in told if part not in said] == []
     assert len(said.splitlines()) == bool(told)
     assert "SECRET" not in said
     assert "OTHER" not in said
+    assert "HIDDEN" not in said
     # A host that is new, and a release that goes by the keys of the configuration.
     if "keys" in said:
-        assert program.main(f"{tmp_path}/new.conf", f"{tmp_path}/nothing", "2025.1") == 0
-        assert program.main(f"{tmp_path}/new.conf") == 0
+        assert program.main(f"{tmp_path}/new.conf", f"{tmp_path}/nothing", "2025.1", "s3,swift") == 0
+        assert program.main(f"{tmp_path}/new.conf", f"{tmp_path}/now.conf", "2026.2", "") == 0
 
 
 def test_sentence_counts_and_holds_no_secret(program):
