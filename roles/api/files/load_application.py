@@ -27,6 +27,8 @@ PROGRAM = "load_application"
 SECONDS = 30
 # The length of an AES key in bytes (glance/common/crypt.py).
 KEY_LENGTHS = (16, 24, 32)
+# Of the releases (oslo_policy/opts.py).
+DEFAULT_POLICY_FILES = ("policy.yaml", "policy.json")
 
 
 def named(error: BaseException) -> str:
@@ -123,21 +125,30 @@ def check_stores() -> Iterator[str]:
 
 
 def check_policy() -> Iterator[str]:
-    """Give a sentence for each rule of policy.yaml that nobody asks for, or that oslo.policy takes for 'nobody'."""
-    path = os.path.join(os.environ["OS_GLANCE_CONFIG_DIR"], "policy.yaml")
+    """Give a sentence for each rule of the policy that nobody asks for, or that oslo.policy takes for 'nobody'."""
+    name = cfg.CONF.oslo_policy.policy_file
+    path = os.path.join(os.environ["OS_GLANCE_CONFIG_DIR"], name)
+    if not os.path.exists(path):
+        path = cfg.CONF.find_file(name) or ""
+    if not os.access(path, os.R_OK):
+        # oslo.policy goes by the rules of the release without a word, which is right for a name that nobody gave.
+        if name not in DEFAULT_POLICY_FILES or path:
+            yield f"policy_file of [oslo_policy] should name a file that Glance can read, found {name}"
+        return
+    named = os.path.basename(name)
     with open(path, encoding="utf-8") as handle:
         rules = yaml.safe_load(handle) or {}
     shipped = {rule.name for rule in policies.list_rules()}
     asked = set(re.findall(r"\brule:([\w:.-]+)", str(rules)))
     unknown = sorted(set(rules) - shipped - asked)
     if unknown:
-        yield f"policy.yaml holds {', '.join(unknown)}, which no rule of Glance is called"
-    for name in sorted(asked - shipped - set(rules)):
-        yield f"policy.yaml names rule:{name}, which is not there"
-    for name, rule in rules.items():
+        yield f"{named} holds {', '.join(unknown)}, which no rule of Glance is called"
+    for rule in sorted(asked - shipped - set(rules)):
+        yield f"{named} names rule:{rule}, which is not there"
+    for rule, text in rules.items():
         # oslo.policy logs that it can't read a rule, and refuses everybody.
-        if isinstance(_parser.parse_rule(rule), _checks.FalseCheck) and str(rule).strip() != "!":
-            yield f"the rule {name} of policy.yaml should be one such as 'role:admin' or 'rule:NAME', found {rule!r}"
+        if isinstance(_parser.parse_rule(text), _checks.FalseCheck) and str(text).strip() != "!":
+            yield f"the rule {rule} of {named} should be one such as 'role:admin' or 'rule:NAME', found {text!r}"
 
 
 def check_property_protections() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import sys
 import types
 
 import pytest
@@ -99,3 +100,119 @@ def test_a_value_that_may_be_secret_is_not_shown(program):
             option("password", secret=secret, type=kind("Dict")), "s", "password", ["hunter2"], error
         )
         assert sentence == f"[s] password should be a value that Glance can read, {found}"
+
+
+def driver(options=(), multi=(), missing=False):
+    """Return an entry point of a driver with options, or one whose library is not there."""
+
+    def load():
+        if missing:
+            raise ImportError("No module named 'os_brick'")
+        return types.SimpleNamespace(OPTIONS=list(options), MULTI_BACKEND_OPTIONS=list(multi))
+
+    return types.SimpleNamespace(load=load)
+
+
+@pytest.fixture
+def drivers(program, monkeypatch):
+    """Install drivers of stores; those of LIBRARIES lack their libraries."""
+    multi = [option("store_description"), option("weight")]
+    there = {
+        "file": driver([option("filesystem_store_datadir")], multi),
+        "http": driver([], multi),
+        "rbd": driver([option("rbd_store_pool")], multi),
+        "cinder": driver(missing=True),
+        "glance.store.file.Store": driver(),
+        "no_conf": driver(),
+    }
+    monkeypatch.setattr(program, "entry_points", lambda _group: there)
+    monkeypatch.setattr(program.importlib.util, "find_spec", lambda _name: None)
+
+
+def backends(text):
+    return {"DEFAULT": {"enabled_backends": [text]}}
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ("fast", "store_description"),
+        ("fast", "weight"),
+        ("FAST", "filesystem_store_datadir"),
+        ("block", "rbd_store_pool"),
+    ],
+)
+def test_options_of_a_store_are_known_in_its_section(program, drivers, section, name):
+    known = program.Known()
+    list(program.add_stores(known, backends("fast:file, block:rbd")))
+    assert known.find(section, name)
+    assert list(program.unknown(known, {section: {name: ["x"]}}, "2026.2")) == []
+
+
+def test_a_driver_that_is_none_is_told_with_those_that_are(program, drivers):
+    (sentence,) = program.add_stores(program.Known(), backends("a:file, b:nosuch"))
+    assert sentence == "the driver of the store b should be one of cinder, file, http, rbd, found nosuch"
+
+
+def test_a_driver_without_its_library_is_told_as_such_and_its_options_are_not_called_unknown(program, drivers):
+    known = program.Known()
+    given = backends("a:rbd,b:cinder")
+    told = list(program.add_stores(known, given))
+    assert told == [
+        "the store a can't be used: its driver rbd needs rados and rbd, which are not installed beside Glance",
+        "the store b can't be used: its driver cinder needs os_brick and cinderclient, which are not installed beside "
+        "Glance",
+    ]
+    assert list(program.unknown(known, {"b": {"cinder_store_user_name": ["x"]}}, "2026.2")) == []
+
+
+@pytest.fixture
+def plugins(monkeypatch):
+    """Install authentication plugins of keystoneauth."""
+
+    class NoMatchingPlugin(Exception):  # noqa: N818 - the name that keystoneauth has
+        pass
+
+    def of_plugin(name):
+        if name != "password":
+            raise NoMatchingPlugin
+        return [option("username"), option("password")]
+
+    loading = types.SimpleNamespace(
+        get_auth_common_conf_options=lambda: [option("auth_type"), option("auth_section")],
+        get_auth_plugin_conf_options=of_plugin,
+        get_available_plugin_names=lambda: {"password", "none"},
+    )
+    package = types.SimpleNamespace(
+        loading=loading, exceptions=types.SimpleNamespace(NoMatchingPlugin=NoMatchingPlugin)
+    )
+    monkeypatch.setitem(sys.modules, "keystoneauth1", package)
+
+
+AUTH = [option("auth_type"), option("auth_section"), option("endpoint_id")]
+
+
+@pytest.mark.parametrize("section", ["keystone_authtoken", "oslo_limit", "barbican_service_user"])
+def test_options_of_the_plugin_that_logs_in_are_known_and_misspelt_ones_are_not(program, plugins, section):
+    known = program.Known()
+    known.add(section, AUTH)
+    given = {section: {"auth_type": ["password"], "username": ["x"], "pasword": ["x"]}}
+    assert list(program.add_plugins(known, given)) == []
+    assert list(program.unknown(known, given, "2026.2")) == [
+        f"[{section}] pasword is no option of Glance 2026.2: did you mean password?"
+    ]
+
+
+def test_another_section_may_hold_the_credentials(program, plugins):
+    known = program.Known()
+    known.add("oslo_limit", AUTH)
+    given = {"oslo_limit": {"auth_section": ["Limits"]}, "limits": {"auth_type": ["password"], "username": ["x"]}}
+    assert list(program.add_plugins(known, given)) == []
+    assert list(program.unknown(known, given, "2026.2")) == []
+
+
+def test_a_plugin_that_is_none_is_told_with_those_that_are(program, plugins):
+    known = program.Known()
+    known.add("oslo_limit", AUTH)
+    (sentence,) = program.add_plugins(known, {"oslo_limit": {"auth_type": ["pasword"]}})
+    assert sentence == "[oslo_limit] auth_type should be one of none, password, found pasword"
