@@ -15,6 +15,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.validation import check_type_bool, check_type_int
 from ansible.plugins.action import ActionBase
+from ansible.vars.clean import namespace_facts
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import operator_files, specs
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import (
     addresses,
@@ -37,6 +38,8 @@ LAB = "glance_lab_"
 # What types are called in a sentence, where that is not "a" and their name.
 _KINDS = {"int": "an int", "str": "a text", "path": "a path"}
 _CHECKS = {"int": check_type_int, "bool": check_type_bool}
+# The subsets of facts that the roles need.
+FACTS = ("!all", "!min", "distribution", "hardware", "network")
 # Ansible's own, which hold all there is.
 _MAGIC = {"groups", "hostvars", "vars"}
 
@@ -98,6 +101,11 @@ def misshapen(given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]
     """Return, by variable, the sentences about its value, if there are any."""
     found = {name: sorted(set(faults(name, value, options[name]))) for name, value in sorted(given.items())}
     return {name: sentences for name, sentences in found.items() if sentences}
+
+
+def has_facts(variables: Mapping[str, Any]) -> bool:
+    """Whether the host was asked for the facts that variables of the roles are made of."""
+    return "memtotal_mb" in (variables.get("ansible_facts") or {})
 
 
 def awaits_facts(name: str, variables: Mapping[str, Any], seen: frozenset[str] = frozenset()) -> bool:
@@ -163,7 +171,7 @@ def judge(
 
 
 class ActionModule(ActionBase):
-    """Action plugin; nothing of it runs on the host."""
+    """Action plugin; nothing of it runs on the host, but that it may ask for facts."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -171,35 +179,53 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return a result that fails with one sentence for each wrong variable."""
         result = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
+        variables, problems, waiting = task_vars or {}, [], []
+        before = self._task.args.get("before") or {}
+        if before.get("waiting", True):
+            problems, waiting = self._judged(variables)
+        # What is wrong without facts is told without asking the host.
+        if not problems and self._task.args.get("gather_facts") and not has_facts(variables):
+            asked = self._execute_module("ansible.legacy.setup", {"gather_subset": list(FACTS)}, task_vars=variables)
+            if "ansible_facts" not in asked:
+                return asked
+            result["ansible_facts"] = asked["ansible_facts"]
+            variables = {**variables, **namespace_facts(asked["ansible_facts"])}
+            self._templar.available_variables = variables
+            problems, waiting = self._judged(variables)
+        if not problems and (name := self._task.args.get("refusals")):
+            problems = self._templar.template(variables[name])
+        result.update(changed=False, waiting=sorted(waiting))
+        if problems:
+            host = variables.get("inventory_hostname", "")
+            result.update(failed=True, msg=f"{host}: {'; '.join(problems)}.")
+        return result
+
+    def _judged(self, variables: dict[str, Any]) -> tuple[list[str], list[str]]:
+        """Return a sentence for each wrong one of *variables*, and the names of those that wait for facts."""
         known = operator_options(specs.read(self._loader))
-        problems = unknown(task_vars, known)
+        problems = unknown(variables, known)
         given: dict[str, Any] = {}
         waiting: list[str] = []
-        # A value that stands in for a fact is none to be judged.
-        factless = "memtotal_mb" not in (task_vars.get("ansible_facts") or {})
-        for name in known.keys() & task_vars.keys():
+        for name in known.keys() & variables.keys():
             try:
-                value = plain(self._templar.template(task_vars[name]))
-                if factless and awaits_facts(name, task_vars):
-                    waiting.append(name)
-                else:
-                    given[name] = value
+                value = plain(self._templar.template(variables[name]))
             except AnsibleError as error:
                 waiting.append(name)
-                if groups := empty_groups(name, task_vars):
+                if groups := empty_groups(name, variables):
                     problems.append(
                         f"{name} can't be worked out: it needs a host of {', '.join(groups)}, and the inventory has "
                         "none"
                     )
-                    continue
-                if awaits_facts(name, task_vars):
-                    continue
-                problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
+                elif not awaits_facts(name, variables):
+                    problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
+                continue
+            # A value that stands in for a fact is none to be judged.
+            if not has_facts(variables) and awaits_facts(name, variables):
+                waiting.append(name)
+            else:
+                given[name] = value
         releases = self._loader.load_from_file(str(specs.RELEASES))["__glance_releases"]
-        problems += judge(given, known, waiting, releases, operator_files.reader(self._loader, task_vars))
-        result.update(changed=False, waiting=sorted(waiting))
-        if problems:
-            host = task_vars.get("inventory_hostname", "")
-            result.update(failed=True, msg=f"{host}: {'; '.join(problems)}.")
-        return result
+        return [
+            *problems,
+            *judge(given, known, waiting, releases, operator_files.reader(self._loader, variables)),
+        ], waiting

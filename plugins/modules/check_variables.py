@@ -12,11 +12,31 @@ author:
   - glanceops contributors (@glanceops)
 description:
   - Holds every variable of the host against the argument specs of all roles of this collection, on the control machine,
-    without touching the host, and fails with one sentence for each that is wrong.
+    without a change on the host, and fails with one sentence for each that is wrong.
   - Looks at what the variables alone tell, too - options that another variable sets, stores that can't work,
     directories that Glance can't write to, and values that are not what was written.
   - A variable that begins with C(glance_) and that no role knows is wrong too, since it is most likely misspelt.
-options: {}
+options:
+  before:
+    description:
+      - The result of an earlier run for the host. The variables are looked at again only if some of them waited for
+        facts.
+    type: dict
+    default: {}
+    version_added: "0.3.0"
+  gather_facts:
+    description:
+      - Ask the host for the facts that the roles need, if the play has not gathered them. What is wrong without them is
+        told before.
+    type: bool
+    default: false
+    version_added: "0.3.0"
+  refusals:
+    description:
+      - Name of a variable with further sentences, which is looked at when all facts are known and nothing else is
+        wrong.
+    type: str
+    version_added: "0.3.0"
 extends_documentation_fragment:
   - glanceops.image_service.attributes
 attributes:
@@ -27,7 +47,7 @@ attributes:
   idempotent:
     support: full
 notes:
-  - An action plugin; it has no part that runs on the host.
+  - An action plugin. With O(gather_facts) it may run M(ansible.builtin.setup) on the host, and nothing else there.
 """
 
 EXAMPLES = r"""

@@ -100,7 +100,10 @@ def test_facts_elsewhere_excuse_no_variable():
     [
         ({"glance_scrub_time": 60}, []),
         ({"glance_api_bind_address": "{{ ansible_facts.default_ipv4.address }}"}, ["glance_api_bind_address"]),
-        ({"glance_api_bind_address": "{{ ansible_facts.a }}", "ansible_facts": {"a": "127.0.0.1"}}, []),
+        (
+            {"glance_api_bind_address": "{{ ansible_facts.a }}", "ansible_facts": {"a": "127.0.0.1", "memtotal_mb": 1}},
+            [],
+        ),
     ],
 )
 def test_what_could_not_be_judged_yet_is_named(variables, waiting):
