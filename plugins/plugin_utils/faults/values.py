@@ -26,6 +26,8 @@ POLICY = "glance_api_policy"
 STORES = "glance_stores"
 # Texts of several lines: certificates, keys, and a password that may be any text.
 _LINES = ("glance_tls_certificate", "glance_tls_key", "glance_tls_ca", "glance_database_password")
+# Options of entries, each with its variable, that do so too.
+_LINES_OF = (("content", "glance_files"),)
 # What a file of options takes for a name: no blank, bracket or comment, and nothing that ends it.
 _NAME = re.compile(r"\w[\w.:@-]*\Z")
 _OPTION = re.compile(r"\w[\w.-]*\Z")
@@ -54,8 +56,8 @@ def control(text: Any) -> str:
 
 def lone_lines(name: str, value: Any) -> Iterator[str]:
     """Give a sentence if the text *value* of a variable holds what no file can hold in one line."""
-    found = control(value)
-    if found == "a NUL" or (found and name.split()[-1] not in _LINES):
+    found, words = control(value), name.split()
+    if found == "a NUL" or (found and words[-1] not in _LINES and (words[0], words[-1]) not in _LINES_OF):
         yield f"{name} should be one line of text, found {found} in it: write it in one line, in quotes"
 
 

@@ -93,8 +93,8 @@ SHOWN = {
     *(name for name, option in KNOWN.items() if "choices" in option or option["type"] in ("int", "bool", "path")),
     *("option config_file of [paste_deploy]", "driver", "directory", "directories", "path"),
     *(place for place in PLACES if place.startswith("option ") and "[" in place),
-    *(name for name in KNOWN if name.endswith(("_address", "_directory", "_directories", "_ca_file"))),
-    *("glance_default_store", "glance_keystone_public_url"),
+    *(name for name in KNOWN if name.endswith(("_address", "_directory", "_directories", "_ca_file", "_public_url"))),
+    "glance_default_store",
 }
 
 
@@ -133,6 +133,10 @@ def test_a_structured_variable_that_is_none_is_refused_by_its_name(name, kind):
         ({"glance_api_port": "many"}, "glance_api_port should be an int, found many"),
         ({"glance_api_port": True}, "glance_api_port should be an int, found a boolean"),
         ({"glance_tls_key": "hid\0den"}, "glance_tls_key should be one line of text, found a NUL"),
+        (
+            {"glance_files": [{"path": "/etc/glance/x\n", "content": ""}]},
+            "path of an entry of glance_files should be one",
+        ),
         ({"glance_identity_admin": {"user": 1}}, "user of glance_identity_admin should be a text, found a number"),
     ],
 )
@@ -150,6 +154,7 @@ def test_a_value_that_is_not_what_was_written_is_refused(given, said):
         {"glance_api_port": "9292", "glance_delayed_delete": "yes", "glance_release": 2026.2},
         {"glance_database_password": "any\ntext", "glance_tls_key": "a\nb\n"},
         {"glance_basic_users": [USER], "glance_mounts": [MOUNT]},
+        {"glance_files": [{"path": "/etc/glance/own.conf", "content": "[own]\nhidden = 1\n"}]},
     ],
 )
 def test_what_was_written_is_let_through(given):
