@@ -21,6 +21,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults imp
     addresses,
     database,
     files,
+    gone,
     limits,
     numbers,
     options,
@@ -128,6 +129,7 @@ def empty_groups(name: str, variables: Mapping[str, Any]) -> list[str]:
 JUDGES = (
     values.faults,
     numbers.faults,
+    gone.faults,
     limits.faults,
     options.faults,
     stores.faults,

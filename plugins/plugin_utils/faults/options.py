@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import gone
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.stores import RESERVED
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import (
     FILES,
     UNITS,
@@ -73,7 +75,8 @@ OWNED = (
     ),
     # Stores: scrubber, backup and audit go by the same variables.
     Owned("DEFAULT", "enabled_backends", "glance_stores"),
-    Owned("glance_store", "default_backend", "glance_default_store"),
+    Owned("DEFAULT|glance_store", "stores|known_stores", "glance_stores"),
+    Owned("DEFAULT|glance_store", "default_backend|default_store", "glance_default_store"),
     Owned("DEFAULT", "node_staging_uri", f"filesystem_store_datadir of [os_glance_staging_store] in {API}"),
     Owned("DEFAULT", "metadata_encryption_key", f"{ALL}, so that the scrubber has the same one", files=_SINGLE),
     # Deleting: the scrubber, the purge and the topology go by the same variables.
@@ -107,31 +110,20 @@ OWNED = (
     # Who may do what: playbooks log in by the same variables. With another auth_type, a null takes ours away.
     Owned("keystone_authtoken", "auth_url", "glance_keystone_url", removable=True),
     Owned("keystone_authtoken", "www_authenticate_uri|auth_uri", "glance_keystone_public_url", removable=True),
+    # Of old, and read only where no auth_type is set.
+    Owned("keystone_authtoken", "auth_(host|port|protocol|admin_prefix)|identity_uri", "glance_keystone_url"),
+    Owned("keystone_authtoken", "admin_user", "glance_keystone_user"),
+    Owned("keystone_authtoken", "admin_password|admin_token", "glance_keystone_password"),
+    Owned("keystone_authtoken", "admin_tenant_name", "glance_keystone_project"),
     Owned("keystone_authtoken", "username|user_name|user-name", "glance_keystone_user", removable=True),
     Owned("keystone_authtoken", "password", "glance_keystone_password", removable=True),
     Owned("keystone_authtoken", "user_domain_name", "glance_keystone_user_domain", removable=True),
-    Owned("keystone_authtoken", "project_name", "glance_keystone_project", removable=True),
+    Owned("keystone_authtoken", "project_name|tenant_name|tenant-name", "glance_keystone_project", removable=True),
     Owned("keystone_authtoken", "project_domain_name", "glance_keystone_project_domain", removable=True),
     Owned("keystone_authtoken", "region_name", "glance_keystone_region", removable=True),
     Owned("keystone_authtoken", "cafile", "glance_keystone_ca_file", removable=True),
     Owned("keystone_authtoken", "memcached?_servers", "glance_keystone_memcached_servers", removable=True),
 )
-
-_DATABASE = "every service asks the database of glance_database_url"
-_NO_LOGIN = "the scrubber logs in nowhere but to stores, whose options are in glance_stores"
-# Options of [DEFAULT] in older files that no release here knows, or none without a registry, with what to do instead.
-GONE = {
-    "scrubber_datadir": "the database holds the queue of images to scrub",
-    "cleanup_scrubber": "the one host of the group glance_scrubber scrubs",
-    "cleanup_scrubber_time": "set glance_scrub_time",
-    "verbose": "set debug for more lines",
-}
-GONE_WITH_REGISTRY = {
-    **dict.fromkeys(("registry_host", "registry_port", "data_api"), _DATABASE),
-    **dict.fromkeys(
-        ("auth_url", "auth_region", "auth_strategy", "admin_tenant_name", "admin_user", "admin_password"), _NO_LOGIN
-    ),
-}
 
 # Options of uWSGI, as regular expressions, by what sets them or why they are the role's.
 UWSGI = (
@@ -188,9 +180,9 @@ UNIT_KEPT = (
     ("Install", "WantedBy", _SERVERS_UNITS),
 )
 
-_NO_EFFECT = (
-    "stores|known_stores|default_store|(filesystem|s3|swift|rbd|vmware|cinder)_.*|default_swift_reference|https?_.*"
-)
+# Options of drivers.
+NO_EFFECT = "(filesystem|s3|swift|rbd|vmware|cinder)_.*|default_swift_reference|https?_.*"
+_LISTS = ("stores", "known_stores", "default_store", "default_backend")
 _STAGING = re.compile(r"os_glance_(staging|tasks)_store", re.IGNORECASE)
 _STAGING_OPTIONS = (
     "filesystem_store_datadir",
@@ -221,12 +213,6 @@ def _of_table(name: str, section: str, option: str, value: Any) -> Iterator[tupl
             continue
         by = owned.registry if name == REGISTRY and owned.registry else owned.by
         yield _told(name, section, option, f"set by {by}", "take it away there")
-
-
-def _gone(given: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the options that the release does not have any more; only the first ones if it is not known."""
-    release = (given.get("__glance_releases") or {}).get(str(given.get("glance_release")))
-    return GONE if release is None or release.get("registry") else {**GONE, **GONE_WITH_REGISTRY}
 
 
 def _of_paste(name: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -268,26 +254,27 @@ def _of_stores(name: str, section: str, option: str, value: Any, stores: Any) ->
             yield name, f"[{section}] {option} of {name} should have a value, found nothing: take the line away"
     elif section in stores:
         yield _told(name, section, option, f"set by options of {section} in glance_stores", "move it there")
-    elif (section.lower() == "glance_store" and option != "default_backend") or (
-        section == "DEFAULT" and re.fullmatch(_NO_EFFECT, option)
+    elif (section.lower() == "glance_store" and option not in _LISTS) or (
+        section == "DEFAULT" and re.fullmatch(NO_EFFECT, option)
     ):
         why = "Glance does not read it there while stores have names"
         yield _told(name, section, option, "set by options of a store in glance_stores", f"{why}; move it there")
+    elif re.fullmatch(NO_EFFECT, option) and not RESERVED.match(section):
+        yield _told(name, section, option, f"set by options of a store {section} in glance_stores", "move it there")
 
 
 def _of_files(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     stores = given.get("glance_stores")
     stores = stores if is_dict(stores) else {}
-    gone = _gone(given)
+    release = str(given.get("glance_release") or "")
     for name in FILES:
         for section in given[name] if is_dict(given.get(name)) else ():
             for pattern, place in _ELSEWHERE:
                 if pattern.fullmatch(str(section)):
                     yield name, f"[{section}] should be in {place}, found it in {name}: Glance does not read it there"
         for section, option, value in sections(given.get(name)):
-            if section == "DEFAULT" and option in gone and value is not None:
-                knows = f"{name} should hold options that Glance {given.get('glance_release')} knows"
-                yield name, f"{knows}, found {option} of [DEFAULT], which is gone: {gone[option]}"
+            # It is said of such a one that it is gone, and what to do.
+            if release and value is not None and gone.find(section, option, release):
                 continue
             yield from _of_table(name, section, option, value)
             yield from _of_stores(name, section, option, value, stores)

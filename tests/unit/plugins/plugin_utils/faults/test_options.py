@@ -25,11 +25,13 @@ OWNED = [
     ("glance_api_config", "DEFAULT", "enabled_backends", "a:file", "set by glance_stores"),
     ("glance_scrubber_config", "glance_store", "default_backend", "a", "set by glance_default_store"),
     ("glance_config", "GLANCE_STORE", "default_backend", "a", "set by glance_default_store"),
-    ("glance_config", "glance_store", "stores", "file,http", "set by options of a store in glance_stores"),
-    ("glance_config", "glance_store", "default_store", "file", "set by options of a store in glance_stores"),
+    ("glance_config", "glance_store", "stores", "file,http", "set by glance_stores,"),
+    ("glance_config", "glance_store", "default_store", "file", "set by glance_default_store,"),
     ("glance_config", "glance_store", "filesystem_store_datadir", "/x", "set by options of a store in glance_stores"),
     ("glance_api_config", "DEFAULT", "filesystem_store_datadir", "/x", "set by options of a store in glance_stores"),
-    ("glance_api_config", "DEFAULT", "default_store", "file", "set by options of a store in glance_stores"),
+    ("glance_api_config", "DEFAULT", "default_store", "file", "set by glance_default_store,"),
+    ("glance_api_config", "DEFAULT", "known_stores", "x", "set by glance_stores,"),
+    ("glance_api_config", "fast", "rbd_store_pool", "p", "set by options of a store fast in glance_stores"),
     ("glance_api_config", "attic", "filesystem_store_datadir", "/x", "set by options of attic in glance_stores"),
     ("glance_api_config", "DEFAULT", "node_staging_uri", "file:///x", "[os_glance_staging_store] in glance_api_config"),
     ("glance_api_config", "DEFAULT", "metadata_encryption_key", "hidden", "set by glance_config"),
@@ -59,6 +61,12 @@ OWNED = [
     ("glance_config", "keystone_authtoken", "password", "hidden", "set by glance_keystone_password"),
     ("glance_api_config", "keystone_authtoken", "username", "g", "set by glance_keystone_user"),
     ("glance_api_config", "keystone_authtoken", "memcached_servers", "g", "set by glance_keystone_memcached_servers"),
+    ("glance_api_config", "keystone_authtoken", "auth_host", "h", "set by glance_keystone_url"),
+    ("glance_api_config", "keystone_authtoken", "identity_uri", "http://h", "set by glance_keystone_url"),
+    ("glance_api_config", "keystone_authtoken", "admin_user", "g", "set by glance_keystone_user"),
+    ("glance_api_config", "keystone_authtoken", "admin_password", "hidden", "set by glance_keystone_password"),
+    ("glance_api_config", "keystone_authtoken", "admin_tenant_name", "s", "set by glance_keystone_project"),
+    ("glance_api_config", "keystone_authtoken", "tenant_name", "s", "set by glance_keystone_project"),
     ("glance_config", "paste_deploy", "flavor", "keystone", "set by glance_auth"),
     ("glance_api_config", "paste_deploy", "flavor", None, "set by glance_auth and glance_cache_max_bytes"),
     ("glance_registry_config", "paste_deploy", "flavor", "trusted-auth", "set by glance_auth, found"),
@@ -102,6 +110,7 @@ FREE = {
         "image_format": {"disk_formats": "qcow2,raw"},
         "paste_deploy": {"config_file": "/etc/glance/own-paste.ini", "flavor": "own"},
         "import_filtering_opts": {"allowed_hosts": "[h]"},
+        "backend_defaults": {"filesystem_store_chunk_size": 65536},
     },
     "glance_scrubber_config": {
         "DEFAULT": {"registry_host": "h", "data_api": "glance.db.sqlalchemy.api", "default_log_levels": "x=WARN"}
@@ -201,32 +210,6 @@ def test_an_option_of_a_unit_that_the_role_needs_is_refused(name, section, optio
 @pytest.mark.parametrize("name", sorted(FREE))
 def test_any_other_option_is_free(name):
     assert o.faults({name: FREE[name], "glance_auth": "keystone", "glance_stores": STORES}) == {}
-
-
-RELEASES = {"ussuri": {"registry": True}, "2026.2": {}}
-LATER = sorted(o.GONE_WITH_REGISTRY)
-
-
-@pytest.mark.parametrize(
-    ("release", "option", "gone"),
-    [
-        *((release, option, True) for release in RELEASES for option in o.GONE),
-        *(("2026.2", option, True) for option in LATER),
-        *(("ussuri", option, False) for option in LATER),
-        # It may be made of facts.
-        *(("{{ x }}", option, False) for option in LATER),
-    ],
-)
-@pytest.mark.parametrize("name", FILES)
-def test_an_option_that_the_release_does_not_have_any_more_is_told_with_what_to_do(name, release, option, gone):
-    given = {"glance_release": release, "__glance_releases": RELEASES}
-    found = o.faults({**given, name: {"DEFAULT": {option: "hidden"}}}).get(name, [])
-    start = f"{name} should hold options that Glance {release} knows, found {option} of [DEFAULT], which is gone: "
-    assert [sentence.startswith(start) for sentence in found if "which is gone" in sentence] == [True] * gone
-    # Once, and not as one that a variable sets.
-    assert not gone or len(found) == 1
-    assert "hidden" not in str(found)
-    assert "which is gone" not in str(o.faults({**given, name: {"DEFAULT": {option: None}, "x": {option: 1}}}))
 
 
 def test_a_paste_file_of_ones_own_is_refused_with_passwords():
