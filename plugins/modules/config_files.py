@@ -126,6 +126,12 @@ options:
         type: list
         elements: str
         required: true
+      needs:
+        description: What else has to be there for the program. Without it, it is passed over in check mode.
+        type: list
+        elements: path
+        default: []
+        version_added: "0.3.0"
       environment:
         description: Environment of the program, beside C(PATH) and C(LANG).
         type: dict
@@ -333,7 +339,7 @@ def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool, sec
         return config_set.ConfigSetError(f"{validator['name']}: {why}")
 
     alone = validator["user"] != "root" or validator["sandbox"]
-    if check_mode and (alone or not os.path.exists(validator["argv"][0])):
+    if check_mode and (alone or not all(map(os.path.exists, [validator["argv"][0], *validator["needs"]]))):
         return
     argv = [fill(argument) for argument in validator["argv"]]
     environment = {
@@ -551,6 +557,7 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "argv": {"type": "list", "elements": "str", "required": True},
+                    "needs": {"type": "list", "elements": "path", "default": []},
                     "environment": {"type": "dict", "default": {}},
                     "user": {"type": "str", "default": "root"},
                     "sandbox": {"type": "str", "default": ""},

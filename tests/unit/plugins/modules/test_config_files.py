@@ -183,7 +183,8 @@ def test_validators_run_only_when_something_changes_and_stop_at_the_first_refusa
 def test_check_mode_runs_the_validators_of_root_that_are_there(config_files):
     refuses = validator("exit 1")
     assert config_files({"a": "1"}, validators=[refuses], check_mode=True)["failed"] is True
-    for passed_over in (validator("exit 1", user="no-such"), validator("", argv=["/no/such"])):
+    lacking = (validator("exit 1", needs=["/no/such"]), validator("", argv=["/no/such"]))
+    for passed_over in (validator("exit 1", user="no-such"), *lacking):
         assert config_files({"a": "1"}, validators=[passed_over], check_mode=True)["changed"] is True
 
 
