@@ -30,7 +30,13 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults imp
     users,
     values,
 )
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import entries, is_dict, kind_of, plain
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import (
+    entries,
+    is_dict,
+    kind_of,
+    plain,
+    printable,
+)
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import INTERNAL, operator_options
 
 COLLECTION = "glanceops.image_service"
@@ -41,20 +47,33 @@ _KINDS = {"int": "an int", "str": "a text", "path": "a path"}
 _CHECKS = {"int": check_type_int, "bool": check_type_bool}
 # The subsets of facts that the roles need.
 FACTS = ("!all", "!min", "distribution", "hardware", "network")
+# How much alike two words, and two whole names, are that may be the same one.
+_NEARLY, _SAME = 0.8, 0.9
 # Ansible's own, which hold all there is.
 _MAGIC = {"groups", "hostvars", "vars"}
 
 
+def _is_slip(word: str) -> bool:
+    """Whether the first part of a name is nearly C(glance), or that and more."""
+    return word.startswith("glance") or difflib.SequenceMatcher(None, word, "glance").ratio() >= _NEARLY
+
+
 def unknown(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Return a sentence for each of *names* that looks like a variable of this collection and is none."""
+    """Return a sentence for each of *names* that looks like a variable of this collection and is none.
+
+    A name that does not begin as ours do is somebody else's, unless it is one of ours but for a slip: C(glacne_auth).
+    """
     known = sorted(known)
     sentences = []
     for name in sorted(names):
-        if not name.startswith("glance_") or name.startswith((INTERNAL, LAB)) or name in known:
+        ours = name.startswith("glance_")
+        if name.startswith((INTERNAL, LAB)) or name in known or not (ours or _is_slip(re.split("[_-]", name)[0])):
             continue
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        sentences.append(f"{name} is not a variable of {COLLECTION}{hint}")
+        plainly = name.lower().replace("-", "_")
+        near = difflib.get_close_matches(plainly, known, n=1, cutoff=0.6 if ours else _SAME)
+        if ours or near:
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            sentences.append(f"{quoted(name)} is not a variable of {COLLECTION}{hint}")
     return sentences
 
 
@@ -71,11 +90,13 @@ def faults(name: str, value: Any, option: Mapping[str, Any]) -> Iterator[str]:
     # Ansible would take a text that is no longer as it was written: 0123 is 83, and yes is True.
     elif kind in ("str", "path") and found != "a text" and "choices" not in option:
         yield f"{wanted}, found {found}: put it in quotes"
+    elif "choices" in option and (strange := _no_choice(value, option)):
+        wanted = f"{name} should be {'of' if kind == 'list' else 'one of'} {', '.join(option['choices'])}"
+        yield f"{wanted}, found {', '.join(map(shown, strange))}: correct it"
     elif kind in ("str", "path"):
         yield from values.lone_lines(name, value)
     elif kind in _CHECKS and not _is(kind, value):
-        shown = value if found == "a text" and str(value).isprintable() else found
-        yield f"{wanted}, found {shown}"
+        yield f"{wanted}, found {shown(value)}"
     elif kind == "list":
         inner = {"type": option.get("elements", "raw"), **{key: option[key] for key in ("options",) if key in option}}
         for entry in entries(value):
@@ -83,10 +104,31 @@ def faults(name: str, value: Any, option: Mapping[str, Any]) -> Iterator[str]:
             text = kind_of(called) == "a text" and str(called).isprintable()
             yield from faults(f"{called} in {name}" if text else f"an entry of {name}", entry, inner)
     elif kind == "dict" and "options" in option:
-        if strange := next((kind_of(key) for key in value if kind_of(key) != "a text"), ""):
-            yield f"{name} should have {', '.join(option['options'])}, found {strange} in place of such a word"
+        absent = [key for key, inner in option["options"].items() if inner.get("required") and key not in value]
+        # What is misspelt is there, under another name.
+        if strange := [key for key in value if key not in option["options"]]:
+            wanted = f"{name} should have {', '.join(option['options'])}"
+            yield f"{wanted}, found {', '.join(map(shown, strange))}: correct it"
+        elif absent:
+            yield f"{name} should have {' and '.join(absent)}, found none: add it"
         for inner in option["options"].keys() & value.keys():
             yield from faults(f"{inner} of {name}", value[inner], option["options"][inner])
+
+
+def _no_choice(value: Any, option: Mapping[str, Any]) -> list[Any]:
+    """Return what of *value* is a word and none that the *option* has; other types are told as such."""
+    texts = [each for each in entries(value) if option.get("type") != "list" or kind_of(each) == "a text"]
+    return [each for each in texts if str(each) not in option["choices"]]
+
+
+def quoted(text: str) -> str:
+    """Return a name as it is, or in quotes if one could not see where it ends."""
+    return text if re.fullmatch(r"[\w.:@-]+", text) else f'"{printable(text)}"'
+
+
+def shown(value: Any) -> str:
+    """Return a text, which is no secret, or what it is if it is none."""
+    return quoted(value) if kind_of(value) == "a text" else kind_of(value)
 
 
 def _is(kind: str, value: Any) -> bool:

@@ -252,7 +252,8 @@ def _of_stores(name: str, section: str, option: str, value: Any, stores: Any) ->
             yield _told(name, section, option, f"one of {', '.join(_STAGING_OPTIONS)}", "take it away")
         elif value is None:
             yield name, f"[{section}] {option} of {name} should have a value, found nothing: take the line away"
-    elif section in stores:
+    # A store can't have the name of another section, which is told by itself.
+    elif section in stores and not RESERVED.match(section):
         yield _told(name, section, option, f"set by options of {section} in glance_stores", "move it there")
     elif (section.lower() == "glance_store" and option not in _LISTS) or (
         section == "DEFAULT" and re.fullmatch(NO_EFFECT, option)

@@ -97,21 +97,21 @@ def _texts(value: Any) -> list[str]:
     return [str(entry) for entry in entries(value) if kind_of(entry) == "a text" and str(entry)]
 
 
-def _of_stores(given: Mapping[str, Any]) -> Iterator[Directory]:
+# Options of stores that name directories.
+_STORE_KINDS = {
+    "filesystem_store_datadir": STORE,
+    "filesystem_store_datadirs": STORE,
+    "swift_upload_buffer_dir": WORK,
+}
+
+
+def _options(given: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Any]]:
+    """Give (kind, variable, label, value) of each option that names a path, in stores and in files."""
     stores = given.get("glance_stores")
     for name, store in stores.items() if is_dict(stores) else ():
-        options = store.get("options") or {}
-        for option in ("filesystem_store_datadir", "filesystem_store_datadirs", "swift_upload_buffer_dir"):
-            kind = WORK if option.startswith("swift") else STORE
-            for path in _texts(options.get(option)):
-                cut = _PRIORITY.sub("", path) if option.endswith("s") else path
-                yield Directory(kind, "glance_stores", f"{option} of the store {name} in glance_stores", cut)
-        for option, value in options.items():
-            for path in _texts(value) if _READ.match(str(option)) else ():
-                yield Directory(FILE, "glance_stores", f"{option} of the store {name} in glance_stores", path)
-
-
-def _of_files(given: Mapping[str, Any]) -> Iterator[Directory]:
+        for option, value in (store.get("options") or {}).items():
+            if kind := _STORE_KINDS.get(option, FILE if _READ.match(str(option)) else ""):
+                yield kind, "glance_stores", f"{option} of the store {name} in glance_stores", value
     kinds = {
         ("oslo_concurrency", "lock_path"): LOCK,
         ("DEFAULT", "lock_path"): LOCK,
@@ -122,8 +122,26 @@ def _of_files(given: Mapping[str, Any]) -> Iterator[Directory]:
     for name in FILES:
         for section, option, value in sections(given.get(name)):
             if kind := kinds.get((section, option), FILE if _READ.match(option) else ""):
-                for path in _texts(value):
-                    yield Directory(kind, name, f"[{section}] {option} of {name}", path)
+                yield kind, name, f"[{section}] {option} of {name}", value
+
+
+def _of_options(given: Mapping[str, Any]) -> Iterator[Directory]:
+    for kind, variable, label, value in _options(given):
+        for path in _texts(value):
+            cut = _PRIORITY.sub("", path) if label.startswith("filesystem_store_datadirs ") else path
+            yield Directory(kind, variable, label, cut)
+
+
+def _of_types(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give a sentence for each option that names a path and is no text, or an empty one where that is no choice."""
+    for kind, variable, label, value in _options(given):
+        # A file store without its directory is told elsewhere.
+        empty = kind != FILE and not label.startswith("filesystem_store_datadir ")
+        for each in entries(value):
+            found = "nothing" if each == "" and empty else kind_of(each)
+            if (each == "" and empty) or found in ("a number", "a boolean", "a date"):
+                what = "a file" if kind == FILE else "a folder of its own"
+                yield variable, f"{label} should be the path of {what}, found {found}: name one, in quotes"
 
 
 def _of_variables(given: Mapping[str, Any]) -> Iterator[Directory]:
@@ -171,6 +189,10 @@ def _of_form(each: Directory) -> str:
             place = f" below {hidden}, which Glance does not see" if hidden else ""
             wanted = f"{each.label} should be an absolute path of a file that Glance can read"
             return f"{wanted}, found {printable(each.path)}{place}: put it into /etc/glance"
+        if each.path.endswith("/"):
+            return (
+                f"{each.label} should be the path of a file, found the folder {printable(each.path)}: name a file in it"
+            )
         return ""
     wanted = f"{each.label} should be a plain absolute path of a folder of its own"
     if (
@@ -264,8 +286,9 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
 
     Slashes at the end and two in a row are let through: who uses a path does without them.
     """
-    found = [*_of_stores(given), *_of_files(given), *_of_variables(given)]
-    told = [(each.variable, sentence) for each in found if (sentence := _of_form(each))]
+    found = [*_of_options(given), *_of_variables(given)]
+    told = [*_of_types(given)]
+    told += [(each.variable, sentence) for each in found if (sentence := _of_form(each))]
     wrong = {(each.variable, each.path) for each in found if _of_form(each)}
     told += _of_pairs([each for each in found if (each.variable, each.path) not in wrong])
     told += _of_logs(given)

@@ -33,6 +33,8 @@ def check(variables):
     [
         {},
         {"other": "{{ nowhere }}", "glance_lab_x": 1, "__glance_x": 1},
+        # Of others.
+        {"glances_port": 1, "glancesd": 1, "balance_api_port": 1, "grace_time": 1, "gluster_mounts": 1},
         {"glance_scrub_time": 60, "glance_delayed_delete": True, "glance_scrubber_mode": "daemon"},
         # As -e on the command line gives them.
         {"glance_scrub_time": "60", "glance_delayed_delete": "yes"},
@@ -59,9 +61,21 @@ def test_good_variables_pass(variables):
             {"glance_scrubtime": 60},
             ["glance_scrubtime is not a variable of glanceops.image_service (did you mean glance_scrub_time?)"],
         ),
+        # The slip is in what all our names begin with.
+        ({"glacne_api_port": 1}, ["glacne_api_port is not a variable of", "(did you mean glance_api_port?)"]),
+        ({"glance-api-port": 1}, ["glance-api-port is not a variable of", "(did you mean glance_api_port?)"]),
+        ({"glanceapi_port": 1}, ["glanceapi_port is not a variable of", "(did you mean glance_api_port?)"]),
+        ({"glancemetadefs": 1}, ["glancemetadefs is not a variable of", "(did you mean glance_metadefs?)"]),
+        ({"Glance_stores": 1}, ["Glance_stores is not a variable of", "(did you mean glance_stores?)"]),
+        # Where it ends can be seen.
+        ({"glance_api_port ": 1}, ['"glance_api_port " is not a variable of', "(did you mean glance_api_port?)"]),
+        ({"glance_api_port\n": 1}, ['"glance_api_port?" is not a variable of', "(did you mean glance_api_port?)"]),
         ({"glance_scrub_time": "ten"}, ["glance_scrub_time", "ten", "int"]),
         ({"glance_delayed_delete": "perhaps"}, ["glance_delayed_delete", "perhaps", "bool"]),
-        ({"glance_scrubber_mode": "cron"}, ["glance_scrubber_mode must be one of: timer, daemon, got: cron"]),
+        (
+            {"glance_scrubber_mode": "cron"},
+            ["glance_scrubber_mode should be one of timer, daemon, found cron: correct it"],
+        ),
         (
             {"glance_scrub_time": "{{ hours * 3600 }}"},
             ["glance_scrub_time can't be worked out: ", "'hours' is undefined"],

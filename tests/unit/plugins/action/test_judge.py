@@ -137,6 +137,22 @@ def test_a_structured_variable_that_is_none_is_refused_by_its_name(name, kind):
             {"glance_files": [{"path": "/etc/glance/x\n", "content": ""}]},
             "path of an entry of glance_files should be one",
         ),
+        ({"glance_auth": "basik"}, "glance_auth should be one of none, basic, keystone, found basik: correct it"),
+        (
+            {"glance_api_import_methods": ["hi\nd"]},
+            "glance_api_import_methods should be of glance-direct, web-download",
+        ),
+        ({"glance_basic_users": [{**USER, "roles ": []}]}, "a in glance_basic_users should have name, project, passw"),
+        ({"glance_basic_users": [{"name": "a"}]}, "a in glance_basic_users should have project, found none: add it"),
+        ({"glance_mounts": [{"path": "/srv/x"}]}, "/srv/x in glance_mounts should have src"),
+        (
+            {
+                "glance_stores": {"cors": FILE},
+                "glance_default_store": "cors",
+                "glance_config": {"cors": {"max_age": 1}},
+            },
+            "a store of glance_stores should have a name of letters, digits and _.- that no section of Glance has",
+        ),
         ({"glance_identity_admin": {"user": 1}}, "user of glance_identity_admin should be a text, found a number"),
     ],
 )
@@ -153,6 +169,7 @@ def test_a_value_that_is_not_what_was_written_is_refused(given, said):
         # As -e name=value gives them, and a release as YAML reads it.
         {"glance_api_port": "9292", "glance_delayed_delete": "yes", "glance_release": 2026.2},
         {"glance_database_password": "any\ntext", "glance_tls_key": "a\nb\n"},
+        {"glance_files": [{"path": "/etc/glance/x.conf", "content": "[a]\nb = c\n"}]},
         {"glance_basic_users": [USER], "glance_mounts": [MOUNT]},
         {"glance_files": [{"path": "/etc/glance/own.conf", "content": "[own]\nhidden = 1\n"}]},
     ],

@@ -74,6 +74,20 @@ WRONG = [
         logs("glance_api_config", {"log_dir": "/var/log/glance"}, log_file="/x/y.log"),
         "change log_file of glance_api_conf",
     ),
+    # Of another type, or empty.
+    (stores({"filesystem_store_datadirs": [8]}), "should be the path of a folder of its own, found a number: name one"),
+    (stores({"filesystem_store_datadir": True}), "filesystem_store_datadir of the store s0 .*, found a boolean"),
+    (stores({"swift_upload_buffer_dir": ""}), "swift_upload_buffer_dir of the store s0 .*, found nothing"),
+    (staging(-7), "os_glance_staging_store. filesystem_store_datadir of glance_api_config .*, found a number"),
+    (staging(""), "os_glance_staging_store. filesystem_store_datadir of glance_api_config .*, found nothing"),
+    (
+        {"glance_api_config": {"DEFAULT": {"property_protection_file": 83}}},
+        "property_protection_file of glance_api_config should be the path of a file, found a number: name one",
+    ),
+    (
+        {"glance_api_config": {"DEFAULT": {"property_protection_file": "/srv/"}}},
+        "property_protection_file of glance_api_config should be the path of a file, found the folder /srv/: name",
+    ),
     (stores("/srv/a\x07b"), r"found /srv/a\?b"),
     (stores({"filesystem_store_datadirs": ["/srv/a:1", "b:2"]}), "filesystem_store_datadirs of the store s0 .*, found"),
     (stores({"filesystem_store_datadirs": ["/srv/a:x"]}), "found /srv/a:x"),
