@@ -18,8 +18,8 @@ version_added: "0.3.0"
 short_description: The options of stores, with secrets that reach Glance as they were written
 description:
   - Gives the options of each store of C(glance_stores), as its section in a configuration file has them.
-  - In a secret, a dollar sign is doubled, since oslo.config takes it for a reference to another option. A secret with
-    blanks or quotes around it gets quotes, since oslo.config takes those away. Other options stay as they are.
+  - In a secret, a dollar sign is doubled, since oslo.config takes it for a reference to another option. Other options
+    stay as they are.
 options:
   _input:
     description: Stores by name, each with its driver and its options.
@@ -41,18 +41,11 @@ _value:
 """
 
 
-def literal(text: str) -> str:
-    """Return what stands in a file of oslo.config for *text* (oslo_config/iniparser.py, cfg.py StrSubWrapper)."""
-    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
-    written = text.replace("$", "$$")
-    return f'"{written}"' if quoted or text != text.strip() else written
-
-
 def store_options(stores: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the options of each store, by its name."""
     return {
         name: {
-            option: literal(str(value)) if is_secret(option) and kind_of(value) == "a text" else value
+            option: str(value).replace("$", "$$") if is_secret(option) and kind_of(value) == "a text" else value
             for option, value in store.get("options", {}).items()
         }
         for name, store in stores.items()

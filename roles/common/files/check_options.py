@@ -151,6 +151,16 @@ def value_fault(option: Any, section: str, name: str, values: list[str], error: 
     return f"{what}, found {found}{': ' if reason else ''}{reason}"
 
 
+def repeated(known: Known, given: Given) -> Iterator[str]:
+    """Give a sentence for each option that has several values, of which oslo.config would take the last alone."""
+    for section, options in given.items():
+        for name, values in options.items():
+            option = known.find(section, name)
+            if option is not None and len(values) > 1 and not option.multi:
+                hint = "write them as one text, with commas" if type(option.type).__name__ == "List" else "keep one"
+                yield f"[{section}] {name} should have one value, found {len(values)}: {hint}"
+
+
 def reference_fault(section: str, name: str) -> str:
     """Return the sentence for a dollar sign that oslo.config takes for the name of an option."""
     return (
@@ -314,7 +324,7 @@ def faults(path: str, release: str) -> list[str]:
         return [str(error)]
     known = registered()
     found = [*add_stores(known, given), *add_plugins(known, given)]
-    return [*found, *unknown(known, given, release), *wrong_values(known, given, path)]
+    return [*found, *unknown(known, given, release), *repeated(known, given), *wrong_values(known, given, path)]
 
 
 def main(path: str, release: str) -> int:

@@ -77,6 +77,21 @@ def kind(name, **facts):
 
 
 @pytest.mark.parametrize(
+    ("of", "multi", "values", "told"),
+    [
+        ("String", False, ["a"], []),
+        ("String", True, ["a", "b"], []),
+        ("String", False, ["a", "b"], ["[s] x should have one value, found 2: keep one"]),
+        ("List", False, ["a"] * 3, ["[s] x should have one value, found 3: write them as one text, with commas"]),
+    ],
+)
+def test_values_of_which_the_last_alone_would_count_are_refused(program, of, multi, values, told):
+    known = program.Known()
+    known.add("s", [option("x", multi=multi, type=kind(of))])
+    assert list(program.repeated(known, {"s": {"x": values, "strange": values}})) == told
+
+
+@pytest.mark.parametrize(
     ("of", "words"),
     [
         (kind("Boolean"), "true or false"),
