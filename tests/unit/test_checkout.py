@@ -16,7 +16,7 @@ PLAYBOOKS = {path.stem for path in PROJECT.glob("playbooks/*.yml")}
 # What else is called so: groups, a backend of HAProxy, a module of Python, variables of throw-away hosts.
 NO_VARIABLES = {
     *("glance_api", "glance_registry", "glance_scrubber", "glance_database", "glance_identity", "glance_loadbalancer"),
-    *("glance_retired", "glance_api_health", "glance_guards", "glance_lab_name", "glance_lab_suite"),
+    *("glance_retired", "glance_api_health", "glance_guards", "glance_store", "glance_lab_name", "glance_lab_suite"),
 }
 # As commands stand in the docs: after a prompt, or as code.
 COMMAND = r"(?:^[#$] |`)"
@@ -94,7 +94,7 @@ def test_variables_of_the_docs_exist():
     specs = [yaml.safe_load(path.read_text()) for path in PROJECT.glob("roles/*/meta/argument_specs.yml")]
     known = {name for spec in specs for entry in spec["argument_specs"].values() for name in entry.get("options") or {}}
     assert len(known) > 100
-    found = named(r"(?<![\w./[])(glance_[a-z0-9_]*[a-z0-9])(?!\w|\.py|_?\*)")
+    found = named(r"(?<![\w./])(glance_[a-z0-9_]*[a-z0-9])(?!\w|\.py|_?\*)")
     assert {(document, name) for document, name in found if name not in known | NO_VARIABLES} == set()
 
 
