@@ -1,7 +1,7 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Numbers as an operator reads them."""
+"""Numbers, lists and ends of sentences as an operator reads them."""
 
 from __future__ import annotations
 
@@ -26,3 +26,9 @@ def size_of(number: int) -> str:
 def list_of(ids: list[str], number: int) -> str:
     """Return *ids* as a list in a sentence that tells if there are more, *number* in all."""
     return ", ".join(ids) + (", ..." if number > len(ids) else "")
+
+
+def ended(text: str) -> str:
+    """Return *text* as the end of a sentence, with one full stop, or with the mark that it ends with already."""
+    text = text.strip()
+    return text if text.endswith(("?", "!", "...")) else f"{text.rstrip('.')}."

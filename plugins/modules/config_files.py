@@ -247,6 +247,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.secrets im
     mask_whole,
     mask_words,
 )
+from ansible_collections.glanceops.image_service.plugins.module_utils.words import ended
 
 _VALIDATOR_SECONDS = 120
 
@@ -575,7 +576,7 @@ def main() -> None:
     except config_set.ConfigSetError as error:
         result = {
             "failed": True,
-            "msg": f"The configuration of {module.params['name']} was not changed: {str(error).rstrip('.')}.",
+            "msg": f"The configuration of {module.params['name']} was not changed: {ended(str(error))}",
         }
     module.hide()
     if result.get("failed"):

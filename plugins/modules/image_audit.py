@@ -117,7 +117,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import image_audit
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_files import connection_of, read_options
 from ansible_collections.glanceops.image_service.plugins.module_utils.program import PendingImages, ProgramError
-from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of
+from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, ended
 
 # All data of a large store may have to be read.
 _SECONDS = 86400
@@ -206,7 +206,7 @@ def main() -> None:
                 found = asked.ask(f"--config-file={file}", *audit)
                 found["notes"] += answer["failed"]
     except (ProgramError, OSError) as error:
-        module.fail_json(msg=f"The stores should be compared with the database, found: {str(error).rstrip('.')}.")
+        module.fail_json(msg=f"The stores should be compared with the database, found: {ended(str(error))}")
     findings = found["findings"]
     module.exit_json(
         changed=bool(mended),

@@ -81,7 +81,7 @@ image:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils.program import PendingImages, ProgramError
-from ansible_collections.glanceops.image_service.plugins.module_utils.words import size_of
+from ansible_collections.glanceops.image_service.plugins.module_utils.words import ended, size_of
 
 
 def sentence(image: dict) -> str:
@@ -110,7 +110,7 @@ def main() -> None:
             module.exit_json(changed=True, deleted_at=found["deleted_at"])
         image = images.ask("restore", image_id, *([f"--deleted-at={deleted_at}"] if deleted_at else []))
     except ProgramError as error:
-        module.fail_json(msg=f"Image {image_id} should be active again, found: {str(error).rstrip('.')}.")
+        module.fail_json(msg=f"Image {image_id} should be active again, found: {ended(str(error))}")
     module.exit_json(changed=True, image=image, msg=sentence(image))
 
 

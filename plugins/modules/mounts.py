@@ -73,6 +73,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import mounts, service
 from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
+from ansible_collections.glanceops.image_service.plugins.module_utils.words import ended
 
 
 class MountError(Exception):
@@ -179,7 +180,7 @@ def main() -> None:
     try:
         changed = verb(module)
     except (MountError, service.ServiceError) as error:
-        module.fail_json(msg=f"{str(error).rstrip('.')}.")
+        module.fail_json(msg=ended(str(error)))
     except OSError as error:
         module.fail_json(msg=f"{error.filename} can't be made ready: {error.strerror}.")
     module.exit_json(changed=bool(changed), changed_paths=changed)

@@ -70,7 +70,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.program im
     ProgramError,
     last_line,
 )
-from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, size_of
+from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, ended, size_of
 
 _UNIT = "glance-scrubber.service"
 _POLL_SECONDS = 0.2
@@ -158,7 +158,7 @@ def main() -> None:
             "No run of the scrubber should be under way" if settling else "The images that are due should be scrubbed"
         )
         text = str(error)
-        module.fail_json(msg=f"{wanted}, found: {text if text.endswith('...') else text.rstrip('.') + '.'}")
+        module.fail_json(msg=f"{wanted}, found: {ended(text)}")
     module.exit_json(
         changed=before["due"] > 0,
         removed=before["due"],

@@ -45,3 +45,17 @@ def test_size_of(number, text):
 )
 def test_list_of(ids, number, text):
     assert words.list_of(ids, number) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("no room", "no room."),
+        ("no room.", "no room."),
+        ("did you mean debug?", "did you mean debug?"),
+        ("a, b, ...", "a, b, ..."),
+        ("no room. \n", "no room."),
+    ],
+)
+def test_a_sentence_has_one_end(text, sentence):
+    assert words.ended(text) == sentence
