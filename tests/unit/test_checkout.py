@@ -77,7 +77,7 @@ def test_links_of_the_docs_lead_somewhere():
     lost, seen = [], 0
     for document in DOCS:
         for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", document.read_text()):
-            path, _, anchor = link.partition("#")
+            path, _mark, anchor = link.partition("#")
             target, seen = (document.parent / path if path else document), seen + 1
             if not target.exists() or (anchor and anchor not in anchors(target)):
                 lost.append((document.name, link))
