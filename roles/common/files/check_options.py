@@ -103,13 +103,15 @@ def hint(known: Known, section: str, name: str) -> str:
     if name.replace("-", "_") in here:
         return f": did you mean {name.replace('-', '_')}?"
     hidden = (*RESERVED_STORES, "backend_defaults")
+    sections = difflib.get_close_matches(plain(section), sorted(known.sections), n=1, cutoff=0.75)
+    if not here and sections and name in known.sections[sections[0]]:
+        return f": did you mean [{sections[0]}]?"
     there = sorted(other for other, names in known.sections.items() if name in names and other not in hidden)
     if there:
         return f": {name} belongs to [{'] or ['.join(there[:3])}]"
     near = difflib.get_close_matches(name, sorted(here), n=1, cutoff=0.75)
     if near:
         return f": did you mean {near[0]}?"
-    sections = difflib.get_close_matches(plain(section), sorted(known.sections), n=1, cutoff=0.75)
     if not here and sections:
         return f": did you mean [{sections[0]}]?"
     names = sorted({each for options in known.sections.values() for each in options})
@@ -134,6 +136,8 @@ def wanted(kind: Any) -> str:
     name = type(kind).__name__
     if name == "Boolean":
         return "true or false"
+    if name == "List" and wanted(kind.item_type):
+        return f"a list{' in []' if kind.bounds else ''} with commas, each part {wanted(kind.item_type)}"
     if name not in ("Integer", "Float", "Port"):
         return ""
     lowest, highest = getattr(kind, "min", None), getattr(kind, "max", None)

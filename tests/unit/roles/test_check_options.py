@@ -48,7 +48,7 @@ WRONG = [
     ("DEFAULT", "log-file", ": did you mean log_file?"),
     ("DEFAULT", "policy_file", ": policy_file belongs to [oslo_policy]"),
     ("default", "debug", ": debug belongs to [DEFAULT]"),
-    ("oslo_polcy", "policy_file", ": policy_file belongs to [oslo_policy]"),
+    ("oslo_polcy", "policy_file", ": did you mean [oslo_policy]?"),
     ("oslo_limits", "what", ": did you mean [oslo_limit]?"),
     ("oslo_limit", "image_size_capp", ": did you mean image_size_cap of [DEFAULT]?"),
     ("glance_store", "filesystem_store_datadir", ": filesystem_store_datadir belongs to [file]"),
@@ -102,6 +102,12 @@ def test_values_of_which_the_last_alone_would_count_are_refused(program, of, mul
         (kind("Port", min=0, max=65535), "a whole number from 0 to 65535"),
         (kind("String", choices=["raw", ""]), "one of raw, nothing"),
         (kind("Dict"), ""),
+        (kind("List", item_type=kind("String"), bounds=False), ""),
+        (kind("List", item_type=kind("Boolean"), bounds=False), "a list with commas, each part true or false"),
+        (
+            kind("List", item_type=kind("Port", min=0, max=65535), bounds=True),
+            "a list in [] with commas, each part a whole number from 0 to 65535",
+        ),
     ],
 )
 def test_a_type_in_words(program, of, words):
