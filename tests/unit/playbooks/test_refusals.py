@@ -368,7 +368,7 @@ ALONE = [
     ({"glance_api_drain_timeout": -1}, "glance_api_drain_timeout should be 0 or more"),
     (
         {"glance_config": {"DEFAULT": {"auth_region": "x"}}},
-        "glance_config should hold options that Glance 2026.2 knows, found auth_region of [DEFAULT]",
+        "[DEFAULT] auth_region should be taken away, found it in glance_config: gone since Victoria",
     ),
     (
         {"glance_config": {"DEFAULT": {"log_file": "/var/log/glance.log"}}},
