@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +18,10 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.process im
 _NOT_OURS = (
     "Alias",
     "BusName",
-    "Exec",
+    "ExecCondition",
+    "ExecReload",
+    "ExecStart",
+    "ExecStop",
     "FileDescriptorStoreMax",
     "KillMode",
     "KillSignal",
@@ -33,27 +38,61 @@ _NOT_OURS = (
     "Timeout",
     "Type",
     "WatchdogSec",
+    # Words of others, which systemd passes over in a file and systemd-run refuses.
+    "X-",
 )
 # systemd ends with these when it can't set up what a unit asks for (systemd.exec(5), "Process exit codes").
 _SETUP_FAILED = range(200, 246)
 
 
-def properties(unit: str) -> Iterator[str]:
-    """Give C(NAME=VALUE) for each line in C([Service]) of a unit's text that says what the service may do."""
+# What systemd makes of the specifiers of a system's unit (systemd.unit(5), "Specifiers") that hold for every program.
+_SPECIFIERS = {
+    "%": "%",
+    "C": "/var/cache",
+    "E": "/etc",
+    "L": "/var/log",
+    "S": "/var/lib",
+    "T": "/tmp",
+    "V": "/var/tmp",
+    "h": "/root",
+    "t": "/run",
+}
+
+
+def expanded(value: str, service: str) -> str:
+    """Return the *value* of an option of the unit of a *service*, such as C(glance-api), as it is once systemd read it.
+
+    systemd-run takes each value as it is written, with C(%%) for two characters.
+    """
+    words = {**_SPECIFIERS, "H": socket.gethostname(), "N": service, "n": f"{service}.service", "p": service}
+    return re.sub("%(.)", lambda match: words.get(match[1], match[0]), value)
+
+
+def properties(unit: str, service: str) -> Iterator[str]:
+    """Give C(NAME=VALUE) for each line in C([Service]) of a unit's text that says what the *service* may do."""
     section = ""
     for line in unit.splitlines():
         if line.startswith("["):
             section = line.strip()
         elif section == "[Service]" and "=" in line and not line.startswith(("#", ";", *_NOT_OURS)):
             name, _equals, value = line.partition("=")
-            yield f"{name.strip()}={value.strip()}"
+            yield f"{name.strip()}={expanded(value.strip(), service)}"
 
 
 def command(
-    argv: Sequence[str], unit: str, name: str, writable: str, environment: Mapping[str, str], seconds: int
+    argv: Sequence[str],
+    unit: str,
+    service: str,
+    name: str,
+    writable: str,
+    environment: Mapping[str, str],
+    seconds: int,
 ) -> list[str]:
-    """Return the command that runs *argv* in the sandbox of a unit's text, with one more directory to write to."""
-    given = [*properties(unit), f"ReadWritePaths={writable}", f"RuntimeMaxSec={seconds}"]
+    """Return the command that runs *argv* as I(name) in the sandbox of the *unit* of a *service*.
+
+    There is one more directory that is *writable*.
+    """
+    given = [*properties(unit, service), f"ReadWritePaths={writable}", f"RuntimeMaxSec={seconds}"]
     return [
         "systemd-run",
         *("--quiet", "--wait", "--pipe", "--collect", f"--unit={name}", "--service-type=exec"),
@@ -64,15 +103,15 @@ def command(
 
 
 def run(
-    argv: Sequence[str], unit: str, writable: str, environment: Mapping[str, str], seconds: int
+    argv: Sequence[str], unit: str, service: str, writable: str, environment: Mapping[str, str], seconds: int
 ) -> subprocess.CompletedProcess[str]:
-    """Run *argv* in the sandbox of a unit's text; what kept systemd from starting it stands in the output.
+    """Run *argv* in the sandbox of the *unit* of a *service*; what kept systemd from starting it stands in the output.
 
     Raises subprocess.TimeoutExpired when it is not over after so many *seconds*; systemd ends it then.
     """
     name = f"glance-check-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     done = run_program(
-        command(argv, unit, name, writable, environment, seconds),
+        command(argv, unit, service, name, writable, environment, seconds),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -352,7 +352,14 @@ def _run_validator(validator: dict[str, Any], staged: str, check_mode: bool, sec
         if validator["sandbox"]:
             with open(os.path.join(staged, validator["sandbox"]), encoding="utf-8") as handle:
                 unit = handle.read()
-            done = sandbox.run(argv, unit, f"{staged}/tmp", environment, _VALIDATOR_SECONDS)
+            done = sandbox.run(
+                argv,
+                unit,
+                validator["sandbox"].removesuffix(".service"),
+                f"{staged}/tmp",
+                environment,
+                _VALIDATOR_SECONDS,
+            )
         else:
             account = pwd.getpwnam(validator["user"])
             done = run_program(

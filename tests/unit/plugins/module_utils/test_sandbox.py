@@ -1,3 +1,4 @@
+import pytest
 from ansible_collections.glanceops.image_service.plugins.module_utils import sandbox
 
 UNIT = """\
@@ -11,6 +12,10 @@ Environment=B=2
 ReadWritePaths=/var/lib/glance
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
+NoExecPaths=/
+ExecPaths=/usr /opt/glance
+X-Site=of ours
+MemoryHigh=75%
 Type=notify
 ExecStart=/bin/true
 ExecStartPost=/bin/false
@@ -26,18 +31,37 @@ WantedBy=multi-user.target
 
 
 def test_what_the_service_may_do_holds_and_how_it_starts_and_ends_does_not():
-    assert list(sandbox.properties(UNIT)) == [
+    assert list(sandbox.properties(UNIT, "glance-api")) == [
         "User=glance",
         "Environment=A=1",
         "Environment=B=2",
         "ReadWritePaths=/var/lib/glance",
         "SystemCallFilter=@system-service",
         "SystemCallFilter=~@privileged",
+        "NoExecPaths=/",
+        "ExecPaths=/usr /opt/glance",
+        "MemoryHigh=75%",
     ]
 
 
 def test_the_program_has_its_own_directory_and_environment_and_an_end():
-    command = sandbox.command(["/bin/check", "x"], UNIT, "n", "/staged/tmp", {"LANG": "C"}, 120)
+    command = sandbox.command(["/bin/check", "x"], UNIT, "glance-api", "n", "/staged/tmp", {"LANG": "C"}, 120)
     assert command[-2:] == ["/bin/check", "x"]
     own = ["--unit=n", "--property=ReadWritePaths=/staged/tmp", "--property=RuntimeMaxSec=120", "--setenv=LANG=C"]
     assert [each for each in own if each not in command] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ('"HTTPS_PROXY=http://u:a%%40b@proxy"', '"HTTPS_PROXY=http://u:a%40b@proxy"'),
+        ("%S/glance %t/%p", "/var/lib/glance /run/glance-api"),
+        ("%n %N", "glance-api.service glance-api"),
+        ("%%t", "%t"),
+        ("75%", "75%"),
+        ("%? %i", "%? %i"),
+        ('A=b\\n "c d"', 'A=b\\n "c d"'),
+    ],
+)
+def test_a_value_is_what_systemd_reads_in_a_unit(written, read):
+    assert sandbox.expanded(written, "glance-api") == read
