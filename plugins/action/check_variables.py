@@ -135,7 +135,8 @@ def _is(kind: str, value: Any) -> bool:
     """Whether Ansible takes *value* for one of the type *kind*."""
     try:
         _CHECKS[kind](value)
-    except TypeError:
+    # A number without end is none that Python could convert.
+    except (TypeError, OverflowError):
         return False
     return kind_of(value) != "a boolean" or kind == "bool"
 

@@ -46,7 +46,7 @@ def literal(value: Any) -> Any:
     if kind_of(value) != "a text":
         return value
     text = str(value)
-    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    quoted = text[:1] in ('"', "'") and text[0] == text[-1]
     return f'"{text}"' if quoted or text != text.strip() else value
 
 

@@ -289,11 +289,14 @@ def _of_files(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 # What the server finds its configuration and its guards by.
 _ENVIRONMENT = re.compile(r"""(?:^|[\s"'])(OS_GLANCE_CONFIG_\w+|PYTHONPATH|PYTHONHOME)=""")
+# The same names, which a unit may take away without a value.
+_UNSET = re.compile(r"\b(OS_GLANCE_CONFIG_\w+|PYTHONPATH|PYTHONHOME)\b")
+_NAMES = {"Environment": _ENVIRONMENT, "UnsetEnvironment": _UNSET}
 
 
-def _owned_environment(value: Any) -> list[str]:
+def _owned_environment(value: Any, pattern: re.Pattern[str] = _ENVIRONMENT) -> list[str]:
     """Return the names of variables of the environment in *value* that are the role's."""
-    return list(dict.fromkeys(match for entry in entries(value) for match in _ENVIRONMENT.findall(str(entry))))
+    return list(dict.fromkeys(match for entry in entries(value) for match in pattern.findall(str(entry))))
 
 
 def _of_uwsgi(name: str, options: Any) -> Iterator[tuple[str, str]]:
@@ -309,7 +312,8 @@ def _of_uwsgi(name: str, options: Any) -> Iterator[tuple[str, str]]:
 
 
 def _of_unit(name: str, section: str, option: str, value: Any) -> Iterator[tuple[str, str]]:
-    for variable in _owned_environment(value) if (section, option) == ("Service", "Environment") else ():
+    pattern = _NAMES.get(option) if section == "Service" else None
+    for variable in _owned_environment(value, pattern) if pattern else ():
         yield _told(name, section, f"{option} {variable}", "left to the role", "take it away there")
     for place, pattern, should, units in UNIT:
         if name in units and section == place and re.fullmatch(pattern, option):

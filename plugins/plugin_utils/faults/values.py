@@ -101,6 +101,10 @@ def _options(name: str, section: str, options: Any) -> Iterator[str]:
             )
         else:
             yield from _value(f"[{section}] {option} of {name}", str(option), value, texts=name not in UNITS)
+            # systemd goes on with the next line there, and that option is lost (systemd.syntax(7)).
+            if name in UNITS and any(str(entry).rstrip().endswith("\\") for entry in entries(value)):
+                wanted = f"[{section}] {option} of {name} should end with another character"
+                yield f"{wanted}, found a backslash: take it away"
 
 
 def _shown(name: Any) -> str:

@@ -29,6 +29,8 @@ VALUES = {
     "empty text": "",
     "number": 83,
     "fraction": 1.5,
+    "endless": float("inf"),
+    "no number": float("nan"),
     "boolean": True,
     "date": datetime.date(2026, 1, 1),
     "dict": {"a": "hidden"},

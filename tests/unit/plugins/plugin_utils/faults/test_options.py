@@ -248,16 +248,18 @@ def test_an_option_of_uwsgi_that_the_role_needs_is_refused(option, value, said):
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("option", "value"),
     [
-        "OS_GLANCE_CONFIG_DIR=/srv",
-        ["A=b", "PYTHONPATH=/srv"],
-        '"A=b" "OS_GLANCE_CONFIG_FILES=x"',
+        ("Environment", "OS_GLANCE_CONFIG_DIR=/srv"),
+        ("Environment", ["A=b", "PYTHONPATH=/srv"]),
+        ("Environment", '"A=b" "OS_GLANCE_CONFIG_FILES=x"'),
+        ("UnsetEnvironment", "LANG OS_GLANCE_CONFIG_DIR"),
+        ("UnsetEnvironment", ["PYTHONPATH=/srv"]),
     ],
 )
 @pytest.mark.parametrize("name", UNITS)
-def test_the_environment_that_the_server_goes_by_is_refused(name, value):
-    assert "left to the role" in o.faults({name: {"Service": {"Environment": value}}})[name][0]
+def test_the_environment_that_the_server_goes_by_is_refused(name, option, value):
+    assert "left to the role" in o.faults({name: {"Service": {option: value}}})[name][0]
 
 
 def test_all_variables_with_options_of_files_and_units_are_looked_at():

@@ -41,6 +41,11 @@ WRONG = [
         "should be a text, found a number: put its digits in quotes",
     ),
     ({"glance_registry_unit": {"Unit": {"After": "a\nb"}}}, "found a line break in it"),
+    (
+        {"glance_api_unit": {"Unit": {"Description": "hidden\\"}}},
+        "[Unit] Description of glance_api_unit should end with another character, found a backslash",
+    ),
+    ({"glance_registry_unit": {"Service": {"Environment": ["A=1", "B=hidden\\ "]}}}, "found a backslash"),
     ({"glance_api_uwsgi": {"uwsgi": {"processes": 1}}}, "found a dict: glance_api_uwsgi has no sections"),
     ({"glance_api_uwsgi": {"a b": 1}}, 'found "a b"'),
     ({"glance_api_uwsgi": {"a": "x\ny"}}, "a of glance_api_uwsgi should be one line of text"),
