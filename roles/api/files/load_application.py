@@ -137,16 +137,29 @@ def check_policy() -> Iterator[str]:
         return
     named = os.path.basename(name)
     with open(path, encoding="utf-8") as handle:
-        rules = yaml.safe_load(handle) or {}
+        try:
+            rules = yaml.safe_load(handle) or {}
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            place = f" in line {mark.line + 1}" if mark else ""
+            yield f"{named} should hold rules in YAML, found an error{place}"
+            return
+    if not isinstance(rules, dict):
+        yield f"{named} should hold rules by name, found another thing: write each as NAME: RULE"
+        return
     shipped = {rule.name for rule in policies.list_rules()}
     # As oslo.policy takes rules apart: by blanks, and brackets around (oslo_policy/_parser.py, _parse_tokenize).
     asked = {name for rule in rules.values() for name in re.findall(r"\brule:([^\s()]+)", str(rule))}
-    unknown = sorted(set(rules) - shipped - asked)
+    unknown = sorted(map(str, set(rules) - shipped - asked))
     if unknown:
         yield f"{named} holds {', '.join(unknown)}, which no rule of Glance is called"
     for rule in sorted(asked - shipped - set(rules)):
         yield f"{named} names rule:{rule}, which is not there"
     for rule, text in rules.items():
+        # A null lets everybody, and what can't be taken apart fails the first request.
+        if not isinstance(text, (str, list)):
+            yield f"the rule {rule} of {named} should be a text, found none: put it in quotes, or take the line away"
+            continue
         # oslo.policy logs that it can't read a rule, and refuses everybody.
         if isinstance(_parser.parse_rule(text), _checks.FalseCheck) and str(text).strip() != "!":
             yield f"the rule {rule} of {named} should be one such as 'role:admin' or 'rule:NAME', found {text!r}"

@@ -192,6 +192,20 @@ def test_a_default_store_that_only_reads_is_refused(program):
                 "'role admin'"
             ],
         ),
+        *(
+            (
+                f"get_image: {value}",
+                [
+                    "the rule get_image of policy.yaml should be a text, found none: put it in quotes, or take the "
+                    "line away"
+                ],
+            )
+            for value in ("", "1", "true", "{a: b}")
+        ),
+        ("get_image: [['role:admin']]", []),
+        ("1: '@'", ["policy.yaml holds 1, which no rule of Glance is called"]),
+        ("- get_image", ["policy.yaml should hold rules by name, found another thing: write each as NAME: RULE"]),
+        ("get_image: '@'\nhidden: [", ["policy.yaml should hold rules in YAML, found an error in line 2"]),
     ],
 )
 def test_a_policy_that_would_refuse_everybody_is_told(program, tmp_path, rules, said):
