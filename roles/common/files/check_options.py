@@ -320,12 +320,15 @@ def read(path: str) -> dict[str, dict[str, list[str]]]:
 
 def faults(path: str, release: str) -> list[str]:
     """Return a sentence for everything in a configuration file that the release does not know or can't read."""
-    from oslo_config import cfg
+    from oslo_config import iniparser
 
     try:
         given = read(path)
-    except cfg.ConfigFileParseError as error:
-        return [str(error)]
+    except iniparser.ParseError as error:
+        # Its own words show the line, which may hold a secret.
+        return [f"line {error.lineno} should be [section] or option = value, found another: correct it"]
+    except UnicodeDecodeError:
+        return ["the file should be text in UTF-8, found other bytes in it: write it anew"]
     known = registered()
     found = [*add_stores(known, given), *add_plugins(known, given)]
     return [*found, *unknown(known, given, release), *repeated(known, given), *wrong_values(known, given, path)]

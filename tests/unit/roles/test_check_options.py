@@ -10,6 +10,14 @@ import pytest
 PROGRAM = pathlib.Path(__file__).parents[3] / "roles/common/files/check_options.py"
 
 
+class ParseError(Exception):
+    """What oslo.config raises for a line that it can't read."""
+
+    def __init__(self, lineno):
+        super().__init__("hidden")
+        self.lineno = lineno
+
+
 @pytest.fixture(scope="module")
 def program():
     spec = importlib.util.spec_from_file_location("check_options", PROGRAM)
@@ -237,3 +245,24 @@ def test_a_plugin_that_is_none_is_told_with_those_that_are(program, plugins):
     known.add("oslo_limit", AUTH)
     (sentence,) = program.add_plugins(known, {"oslo_limit": {"auth_type": ["pasword"]}})
     assert sentence == "[oslo_limit] auth_type should be one of none, password, found pasword"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ParseError(7), "line 7 should be [section] or option = value, found another: correct it"),
+        (
+            UnicodeDecodeError("utf-8", b"hidden", 0, 1, "x"),
+            "the file should be text in UTF-8, found other bytes in it: write it anew",
+        ),
+    ],
+)
+def test_a_file_of_another_form_is_told_without_its_lines(program, monkeypatch, error, told):
+    module = types.SimpleNamespace(iniparser=types.SimpleNamespace(ParseError=ParseError))
+    monkeypatch.setitem(sys.modules, "oslo_config", module)
+
+    def read(_path):
+        raise error
+
+    monkeypatch.setattr(program, "read", read)
+    assert program.faults("x", "2026.2") == [told]
