@@ -303,8 +303,15 @@ def _stage(module: AnsibleModule, folder: str) -> None:
 
     What names another file of the set by its path names the staged one there.
     """
-    # The longest first, since one path may begin with another.
-    live = sorted((given for given in module.params["items"] if given["kind"] == "file"), key=lambda g: -len(g["path"]))
+    live = {
+        given["path"]: os.path.join(folder, _staged_place(given))
+        for given in module.params["items"]
+        if given["kind"] == "file"
+    }
+    # No part of another name, such as that of an older copy, which may be no file of the set.
+    names = re.compile(
+        "(?:" + "|".join(map(re.escape, sorted(live, key=len, reverse=True))) + r")(?![\w@+-]|[./]\w)"
+    )
     for given in module.params["items"]:
         if given["kind"] not in ("file", "staged"):
             continue
@@ -318,9 +325,7 @@ def _stage(module: AnsibleModule, folder: str) -> None:
             os.fchown(handle.fileno(), -1, gid)
             os.fchmod(handle.fileno(), int(given["mode"], 8) & 0o640)
             text = given["content"].replace("@staged@", folder) if given["kind"] == "staged" else given["content"]
-            for other in live:
-                text = text.replace(other["path"], os.path.join(folder, _staged_place(other)))
-            handle.write(text)
+            handle.write(names.sub(lambda match: live[match[0]], text) if live else text)
 
 
 def _reason(validator: dict[str, Any], output: str) -> str:

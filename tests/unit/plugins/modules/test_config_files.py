@@ -273,12 +273,15 @@ def test_what_a_run_at_work_has_staged_stays(config_files, place):
 
 def test_a_staged_file_names_the_staged_copy_of_another_and_the_live_one_its_place(place, config_files):
     pem, longer = str(place / "pem"), str(place / "pem.old")
-    text = f"crt {pem}\nold {longer}\nelsewhere /etc/pem\n"
+    text = f"crt {pem}\nold {longer}\nolder {pem}.1 {pem}-2 {pem}/x\nelsewhere /etc/pem\nlist {pem}, {pem}:{pem}.\n"
     seen = place.parent / "seen"
     copy = {"name": "copy", "argv": ["/bin/cp", "@staged@/conf", str(seen)], "user": OWN["owner"]}
     config_files({"conf": text, "pem": "1", "pem.old": "0"}, validators=[copy])
     (staged,) = set(re.findall(rf"{place}/\.staged-glance-api-[^/]+", seen.read_text()))
-    assert seen.read_text() == f"crt {staged}/pem\nold {staged}/pem.old\nelsewhere /etc/pem\n"
+    assert seen.read_text() == (
+        f"crt {staged}/pem\nold {staged}/pem.old\nolder {pem}.1 {pem}-2 {pem}/x\nelsewhere /etc/pem\n"
+        f"list {staged}/pem, {staged}/pem:{staged}/pem.\n"
+    )
     assert (place / "conf").read_text() == text
 
 
