@@ -48,7 +48,7 @@ FILES = {
     "rbd_store_ceph_conf": True,
     "filesystem_store_metadata_file": True,
 }
-TRUE = ("true", "1", "on", "yes")
+TRUE, FALSE = ("true", "1", "on", "yes"), ("false", "0", "off", "no")
 UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 
 
@@ -61,7 +61,8 @@ def read(path: str) -> Given:
     found: Given = {}
     section, option = "", ""
     try:
-        lines = Path(path).read_text().splitlines()
+        # Not splitlines(): what else it takes for the end of a line may be in the middle of a value.
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} should be a file of text, found none: {error}") from error
     for number, line in enumerate(lines, 1):
@@ -102,20 +103,33 @@ def as_type(name: str, text: str, kind: str) -> Any:
     if refers(text):
         raise ValueError(text)
     if kind == "bool":
+        if text.lower() not in (*TRUE, *FALSE):
+            raise ValueError(text)
         return text.lower() in TRUE
     if kind == "list":
-        entries = [entry.strip() for entry in re.sub(r"^\[|\]$", "", written(text)).split(",") if entry.strip()]
+        entries = [entry.strip() for entry in re.sub(r"^\[(.*)\]$", r"\1", written(text)).split(",") if entry.strip()]
         ported = name == "glance_keystone_memcached_servers"
         return [entry if not ported or re.search(r":\d+$", entry) else f"{entry}:11211" for entry in entries]
     if kind != "int":
         return written(text)
-    number, unit = re.fullmatch(r"\s*(-?\d+)\s*([A-Za-z]*)\s*", text).groups() if text.strip() else ("", "")
-    return int(number) * UNITS[unit.upper()]
+    match = re.fullmatch(r"\s*(-?\d+)\s*([A-Za-z]*)\s*", text, re.ASCII)
+    if not match or match[2].upper() not in UNITS:
+        raise ValueError(text)
+    return int(match[1]) * UNITS[match[2].upper()]
 
 
 def without_version(url: str) -> str:
     """Return the URL of Keystone itself, of one that may name a version of its API."""
     return re.sub(r"(/v[\d.]+)?/*$", "", url)
+
+
+def quoted_password(url: str) -> str:
+    """Return a URL of a database whose password may hold what ends a part of others (sqlalchemy/engine/url.py)."""
+
+    def quoted(match: re.Match[str]) -> str:
+        return match[1] + re.sub(r"[/?#\[\]]", lambda found: urllib.parse.quote(found[0], safe=""), match[2]) + "@"
+
+    return re.sub(r"\A([\w+]+://[^:/@]*:)([^@]*)@", quoted, url)
 
 
 class Inventory:
@@ -148,9 +162,16 @@ class Inventory:
         yield from [(section, option) for section, values in self.rest.items() for option in values]
 
     def set(self, name: str, text: str) -> None:
-        """Set a variable to a value of the file, if there is one."""
+        """Set a variable to a value of the file, if there is one; raises ValueError where it can't hold it."""
         if text:
             self.variables[name] = as_type(name, text, self.known[name].get("type", "str"))
+
+    def move(self, name: str, text: str, section: str, option: str) -> None:
+        """Set a variable to the value of an option, or say why that can't be."""
+        try:
+            self.set(name, text)
+        except ValueError:
+            self.note(section, option, f"a value that {name} can't hold, since it refers to another option or is none")
 
     # ------------------------------------------------------------------------------------------------------------ steps
 
@@ -236,19 +257,26 @@ class Inventory:
         if not url:
             return
         url = written(url)
-        parts = urllib.parse.urlsplit(url)
+        url = quoted_password(url)
+        try:
+            parts = urllib.parse.urlsplit(url)
+            place = (parts.hostname, parts.port)
+        except ValueError:
+            # Its own words have a part of the password.
+            self.note("database", "connection", "no URL that can be read")
+            return
         engine = {"mysql": "mariadb", "postgresql": "postgresql", "postgres": "postgresql"}.get(
             parts.scheme.partition("+")[0], ""
         )
         queries = {name for name, _value in urllib.parse.parse_qsl(parts.query, keep_blank_values=True)}
         port = {"mariadb": 3306, "postgresql": 5432}.get(engine)
-        if not engine or queries - {"charset"} or parts.port not in (None, port) or not parts.hostname:
+        if not engine or queries - {"charset"} or place[1] not in (None, port) or not place[0]:
             driver = {"mariadb": "mysql+pymysql", "postgresql": "postgresql+psycopg2"}.get(engine, parts.scheme)
             self.variables["glance_database_url"] = url.replace(parts.scheme, driver, 1)
             return
         self.variables |= {
             "glance_database_engine": engine,
-            "glance_database_host": parts.hostname,
+            "glance_database_host": place[0],
             "glance_database_name": parts.path.removeprefix("/"),
             "glance_database_user": urllib.parse.unquote(parts.username or ""),
             "glance_database_password": urllib.parse.unquote(parts.password or ""),
@@ -260,7 +288,7 @@ class Inventory:
         self.variables["glance_auth"] = "keystone" if "keystone" in flavor else "none"
         if {"caching", "cachemanagement"} & set(flavor):
             size = self.take("DEFAULT", "image_cache_max_size") or str(CACHE_BYTES)
-            self.set("glance_cache_max_bytes", size)
+            self.move("glance_cache_max_bytes", size, "DEFAULT", "image_cache_max_size")
         else:
             for option in ("image_cache_dir", "image_cache_max_size", "image_cache_stall_time", "image_cache_driver"):
                 if self.rest.get("DEFAULT", {}).pop(option, None):
@@ -269,10 +297,10 @@ class Inventory:
         parts = [self.take(section, f"auth_{name}") for name in ("protocol", "host", "port")]
         old = f"{parts[0] or 'https'}://{parts[1]}:{parts[2] or 35357}" if parts[1] else ""
         url = self.take(section, "auth_url") or self.take(section, "identity_uri") or old
-        self.set("glance_keystone_url", without_version(url))
+        self.move("glance_keystone_url", without_version(url), section, "auth_url")
         public = without_version(self.take(section, "www_authenticate_uri", "auth_uri"))
         if public != self.variables.get("glance_keystone_url"):
-            self.set("glance_keystone_public_url", public)
+            self.move("glance_keystone_public_url", public, section, "www_authenticate_uri")
         for kind in ("user", "project"):
             # The domain that every Keystone begins with.
             if self.rest.get(section, {}).get(f"{kind}_domain_id") == ["default"]:
@@ -295,7 +323,7 @@ class Inventory:
                 elif owner.by not in self.variables:
                     self.set(owner.by, text)
                 del self.rest[section][option]
-            except (ValueError, AttributeError, KeyError):
+            except ValueError:
                 # Whoever deploys it is told.
                 continue
 
@@ -323,6 +351,26 @@ class Inventory:
                 entry |= {"secret": True} if option == "swift_store_config_file" else {}
                 kept = self.variables.setdefault("glance_files", [])
                 kept += [entry] if entry not in kept else []
+
+
+class Unsafe(str):
+    """A text that Ansible would take for a template."""
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes variables so that Ansible reads them as they are."""
+
+
+Dumper.add_representer(Unsafe, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text), style="'"))
+
+
+def marked(value: Any) -> Any:
+    """Return a value with each text in it that looks like a template marked as none."""
+    if isinstance(value, dict):
+        return {name: marked(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [marked(each) for each in value]
+    return Unsafe(value) if isinstance(value, str) and re.search(r"\{[{%#]", value) else value
 
 
 def convert(given: Given, release: str) -> Inventory:
@@ -353,7 +401,8 @@ def main() -> int:
     print("---")
     for note in made.notes:
         print(f"# Left out: {note}.")
-    print(yaml.safe_dump({"glance_release": arguments.release, **made.variables}, sort_keys=False, width=1000), end="")
+    variables = marked({"glance_release": arguments.release, **made.variables})
+    print(yaml.dump(variables, Dumper=Dumper, sort_keys=False, width=1000), end="")
     return 0
 
 

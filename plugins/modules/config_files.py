@@ -309,9 +309,7 @@ def _stage(module: AnsibleModule, folder: str) -> None:
         if given["kind"] == "file"
     }
     # No part of another name, such as that of an older copy, which may be no file of the set.
-    names = re.compile(
-        "(?:" + "|".join(map(re.escape, sorted(live, key=len, reverse=True))) + r")(?![\w@+-]|[./]\w)"
-    )
+    names = re.compile("(?:" + "|".join(map(re.escape, sorted(live, key=len, reverse=True))) + r")(?![\w@+-]|[./]\w)")
     for given in module.params["items"]:
         if given["kind"] not in ("file", "staged"):
             continue

@@ -8,6 +8,8 @@ import sys
 import inventory_of
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from ansible_collections.glanceops.image_service.plugins.action.check_variables import judge
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs
 
@@ -166,6 +168,15 @@ PLAIN = {"paste_deploy": {"flavor": "keystone"}, "keystone_authtoken": {"auth_ur
                 }
             },
         ),
+        (
+            {"database": {"connection": "mysql+pymysql://g:a/b#1?@db/glance"}},
+            {"glance_database_host": "db", "glance_database_password": "a/b#1?", "glance_database_name": "glance"},
+        ),
+        (
+            {"keystone_authtoken": {"memcached_servers": "[::1]:11211, a"}},
+            {"glance_keystone_memcached_servers": ["[::1]:11211", "a:11211"]},
+        ),
+        ({"DEFAULT": {"delayed_delete": "maybe"}}, {"glance_api_config": {"DEFAULT": {"delayed_delete": "maybe"}}}),
         # What refers to another option no variable can hold, and the product says so.
         ({"DEFAULT": {"bind_host": "$my_ip"}}, {"glance_api_config": {"DEFAULT": {"bind_host": "$my_ip"}}}),
     ],
@@ -222,3 +233,37 @@ def test_the_program_says_in_a_sentence_what_it_can_not_read(tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert "should be a file of text" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("[database]\nconnection = mysql://g:hidden@[db/g\n", "[database] connection: no URL"),
+        ("[database]\nconnection = mysql://g:hidden@db:hidden/g\n", "[database] connection: no URL"),
+        (
+            "[keystone_authtoken]\nauth_url = http://$my_ip:5000\n",
+            "auth_url: a value that glance_keystone_url can't hold",
+        ),
+        (
+            "[paste_deploy]\nflavor = keystone+caching\n[DEFAULT]\nimage_cache_max_size = hidden\n",
+            "image_cache_max_size: a value that glance_cache_max_bytes can't hold",
+        ),
+    ],
+)
+def test_a_value_that_no_variable_can_hold_is_left_out_in_a_sentence(text, note, tmp_path):
+    (tmp_path / "x.conf").write_text(text)
+    done = program(str(tmp_path / "x.conf"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert note in done.stdout
+    assert "hidden" not in done.stdout
+
+
+@pytest.mark.parametrize("text", ["a{{ b }}c", "{% raw %}", "{#x", "a\u2028b\x85c", "ü"])
+def test_a_password_is_for_ansible_what_it_was(text, tmp_path):
+    (tmp_path / "x.conf").write_text(f"[keystone_authtoken]\npassword = {text}\n", encoding="utf-8")
+    done = program(str(tmp_path / "x.conf"))
+    assert done.returncode == 0
+    (tmp_path / "vars.yml").write_text(done.stdout)
+    loader = DataLoader()
+    variables = loader.load_from_file(str(tmp_path / "vars.yml"))
+    assert Templar(loader, variables=variables).template(variables["glance_keystone_password"]) == text
