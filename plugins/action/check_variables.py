@@ -55,6 +55,7 @@ _MAGIC = {"groups", "hostvars", "vars"}
 
 def _is_slip(word: str) -> bool:
     """Whether the first part of a name is nearly C(glance), or that and more."""
+    word = word.lower()
     return word.startswith("glance") or difflib.SequenceMatcher(None, word, "glance").ratio() >= _NEARLY
 
 
@@ -147,14 +148,44 @@ def misshapen(given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]
     return {name: sentences for name, sentences in found.items() if sentences}
 
 
+# What Python and Jinja2 say of a template, as regular expressions, by what an operator reads.
+_REASONS = (
+    (r".*object of type '[^']*' has no attribute ('[^']*').*", r"there is no \1 in what it names"),
+    (r".*[Rr]ecursi.*", "it is made of itself"),
+    (r".*undecryptable variable: (.*)", r"its vault can't be opened: \1"),
+    (
+        r".*(can only concatenate|unsupported operand|not supported between|must be str|indices must be).*",
+        "it puts values of different types together",
+    ),
+    (
+        r"(.*'ansible_(?!facts)\w+' is undefined.*)",
+        r"\1; facts are in ansible_facts, without ansible_ before their names",
+    ),
+)
+
+
+def reason(error: Exception) -> str:
+    """Return why a template can't be worked out, as the end of a sentence."""
+    text = next(iter(str(error).splitlines()), "").rstrip(".")
+    return next((re.sub(pattern, said, text) for pattern, said in _REASONS if re.fullmatch(pattern, text)), text)
+
+
 def has_facts(variables: Mapping[str, Any]) -> bool:
     """Whether the host was asked for the facts that variables of the roles are made of."""
     return "memtotal_mb" in (variables.get("ansible_facts") or {})
 
 
+def _written(value: Any) -> str:
+    """Return the text of a template; nothing of one in a vault that can't be opened."""
+    try:
+        return str(value)
+    except AnsibleError:
+        return ""
+
+
 def awaits_facts(name: str, variables: Mapping[str, Any], seen: frozenset[str] = frozenset()) -> bool:
     """Whether the variable *name* is made of facts, itself or by others, and so can't be known before them."""
-    text = str(variables.get(name))
+    text = _written(variables.get(name))
     if "ansible_facts" in text:
         return True
     others = set(re.findall(r"\w+", text)) & variables.keys() - seen - _MAGIC - {name}
@@ -163,7 +194,7 @@ def awaits_facts(name: str, variables: Mapping[str, Any], seen: frozenset[str] =
 
 def empty_groups(name: str, variables: Mapping[str, Any]) -> list[str]:
     """Return the groups that the variable *name* looks for hosts in, and that have none."""
-    asked = re.findall(r"""\bgroups(?:\.|\[['"])(\w+)""", str(variables.get(name)))
+    asked = re.findall(r"""\bgroups(?:\.|\[['"])(\w+)""", _written(variables.get(name)))
     return [group for group in dict.fromkeys(asked) if not (variables.get("groups") or {}).get(group)]
 
 
@@ -262,7 +293,7 @@ class ActionModule(ActionBase):
                         "none"
                     )
                 elif not awaits_facts(name, variables):
-                    problems.append(f"{name} can't be worked out: {str(error).splitlines()[0]}")
+                    problems.append(f"{name} can't be worked out: {reason(error)}")
                 continue
             # A value that stands in for a fact is none to be judged.
             if not has_facts(variables) and awaits_facts(name, variables):

@@ -51,12 +51,16 @@ def is_dict(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Return *value* with all that is in it worked out, which Ansible else does when a part is looked at."""
+    """Return *value* with all that is in it worked out, which Ansible else does when a part is looked at.
+
+    Raises AnsibleError for a text in a vault that can't be opened.
+    """
     if is_dict(value):
         return {key: plain(part) for key, part in value.items()}
     if is_list(value):
         return [plain(part) for part in value]
-    return value
+    # A text from a vault is opened here, or never.
+    return value if kind_of(value) != "a text" or isinstance(value, str) else str(value)
 
 
 def sections(config: Any) -> Iterator[tuple[str, str, Any]]:

@@ -2,6 +2,7 @@ import types
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultSecret
 from ansible.template import Templar
 from ansible_collections.glanceops.image_service.plugins.action import check_variables as c
 
@@ -151,3 +152,35 @@ def test_files_of_the_operators_own_are_judged_with_their_sources(tmp_path):
     assert "glance_api_policy says what is in it" in message
     assert "hidden" not in message
     assert message.count("; ") == 1
+
+
+def closed():
+    """Return a text in a vault that nobody has the password of."""
+    loader = DataLoader()
+    loader.set_vault_secrets([("default", VaultSecret(b"another"))])
+    return loader.load("a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n")["a"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (closed(), "vault"),
+        ({"DEFAULT": {"transport_url": closed()}}, "vault"),
+        ("{{ {'a': 1}.nope }}", "nope"),
+        ("{{ glance_config }}", "it is made of itself."),
+        ("{{ 'a' + 1 }}", "it puts values of different types together."),
+        ("{{ ansible_default_ipv4.address }}", "facts are in ansible_facts, without ansible_ before their names."),
+        ("{{ 'a' | no_such_filter }}", "no_such_filter"),
+    ],
+)
+def test_why_a_variable_can_not_be_worked_out_is_said_with_its_name(value, said):
+    message = check({"glance_config": value})["msg"]
+    assert message.startswith("h: glance_config can't be worked out: ")
+    assert said in message
+    assert ".." not in message
+    for word in ("object", "recursion", "concatenate"):
+        assert word not in message
+
+
+def test_a_name_in_capitals_is_a_slip():
+    assert "did you mean glance_auth?" in check({"GLANCE_AUTH": "none"})["msg"]
