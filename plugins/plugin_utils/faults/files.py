@@ -36,6 +36,7 @@ OWNED = {
     "glance-scrubber.conf": "glance_scrubber_config says what is in it",
     "glance-uwsgi.ini": "glance_api_uwsgi says what is in it",
     "policy.yaml": "glance_api_policy says what is in it",
+    "policy.d": "glance_api_policy says what Glance would read there",
     "ca.pem": "glance_tls_ca says what is in it",
     "healthcheck_disable": "restarts make it and take it away",
     "tmp": "the check of a configuration has a folder of that name",
@@ -166,7 +167,8 @@ def _definitions(path: str, of: str, text: str) -> tuple[str | None, list[str]]:
         return None, []
     try:
         content = json.loads(text)
-    except ValueError as error:
+    # One of brackets in brackets without end, too.
+    except (ValueError, RecursionError) as error:
         place = f" in line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else ""
         return None, [f"the text {of} should be JSON, found an error{place}"]
     if not isinstance(content, Mapping):

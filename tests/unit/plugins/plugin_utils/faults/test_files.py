@@ -47,7 +47,7 @@ RIGHT = {
         entry("/etc/glance/metadefs/own/x.json", content='{"namespace": "x"}'),
     ],
     "an own paste file": [entry("/etc/glance/own-paste.ini")],
-    "named like one of ours elsewhere": [entry("/etc/ceph/policy.yaml"), entry("/etc/glance/policy.d/policy.yaml")],
+    "named like one of ours elsewhere": [entry("/etc/ceph/policy.yaml"), entry("/etc/glance/own/policy.yaml")],
 }
 
 
@@ -80,6 +80,7 @@ PATHS = {
     "/etc/glance/.loading-metadefs": "should have no part that begins with a dot",
     "/etc/ceph/.ceph.conf.new": "should have no part that begins with a dot",
     "/etc/glance/glance-api.conf": "glance_api_config says what is in it",
+    "/etc/glance/policy.d/own.yaml": "glance_api_policy says what Glance would read there",
     "/etc/glance/policy.yaml": "glance_api_policy says what is in it",
     "/etc/glance/ca.pem": "glance_tls_ca says what is in it",
     "/etc/glance/ca.pem/x": "should be no file of the collection",
@@ -161,6 +162,7 @@ def test_a_text_from_a_vault_is_one():
 
 DEFINITIONS = {
     "no JSON": (entry(METADEF, content="{\n hidden"), "should be JSON, found an error in line 2"),
+    "brackets without end": (entry(METADEF, content="[" * 100000), "should be JSON, found an error"),
     "no object": (entry(METADEF, content="[1]"), "should be an object of JSON, found a list"),
     "no namespace": (
         entry(METADEF, content="{}"),
