@@ -28,7 +28,10 @@ REFUSALS = {
         ["glance_keystone_user_domain should be the name of a domain", "Nowhere"],
     ),
     "no Keystone there": ({"glance_keystone_url": "http://127.0.0.1:9"}, ["Keystone at http://127.0.0.1:9", "refused"]),
-    "misspelt option": ({"glance_config": {"keystone_authtoken": {"usrname": "x"}}}, ["of [keystone_auth", "usrname"]),
+    "misspelt option": (
+        {"glance_config": {"keystone_authtoken": {"usrname": "x"}}},
+        ["[keystone_authtoken] usrname is no option", "username"],
+    ),
     "no such region": ({"glance_keystone_region": "Nowhere"}, ["glance_identity_region should be", "Nowhere"]),
     "Keystone is in another region": (
         {"glance_keystone_region": "Nowhere", "glance_identity_region": "RegionOne"},
