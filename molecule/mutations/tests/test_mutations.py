@@ -1,0 +1,225 @@
+"""What becomes of mutated inventories on a host: refused in one sentence, with nothing changed, or done as written."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import mutations
+import pytest
+import yaml
+from ansible_collections.glanceops.image_service.plugins.action.check_variables import judge, unknown
+from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import is_secret_option
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import operator_options
+
+testinfra_hosts = ["ansible://glance_api"]
+PROJECT = Path(__file__).parents[3]
+HOST = "mutated1"
+# Three times as many as it takes on a machine that does nothing else.
+CASE_SECONDS = 180
+SAMPLE = 10
+KNOWN = operator_options(
+    yaml.safe_load(path.read_text()) for path in sorted(PROJECT.glob("roles/*/meta/argument_specs.yml"))
+)
+RELEASES = yaml.safe_load((PROJECT / "roles/common/vars/main/releases.yml").read_text())["__glance_releases"]
+INTERNAL = re.compile(
+    r"Traceback|object has no|NoneType|<class|AnsibleUndefined|\{\{|\}\}|unhashable|subscriptable|Error\b|Exception"
+    r"|no verdict|invalid literal|could not convert"
+)
+
+
+def refused_at_once(variables: Mapping[str, Any]) -> bool:
+    """Whether the control machine refuses them without a host."""
+    given = {name: value for name, value in variables.items() if name in KNOWN}
+    return bool(unknown(variables, KNOWN) or judge(given, KNOWN, (), RELEASES))
+
+
+CASES = [case for case in mutations.cases() if case.on_host]
+REFUSED = [case for case in CASES if refused_at_once(case.variables)]
+# What no draw has: a text that oslo.config would take something from, and values of which it would take the last.
+FIXED = [
+    mutations.Case(
+        mutations.COUNT + number,
+        "fixed",
+        "file",
+        "none",
+        what,
+        mutations.with_at(mutations.inventory("file", "none"), path, value),
+    )
+    for number, (what, path, value) in enumerate(
+        [
+            ("quotes", ("glance_stores", "fast", "options", "store_description"), "'quick' disks'"),
+            ("blanks", ("glance_api_config", "inject_metadata_properties", "inject"), " origin:lab "),
+            ("quoted", ("glance_api_config", "cors", "allowed_origin"), '"https://dashboard.lab.test"'),
+            ("several", ("glance_api_config", "cors", "allow_methods"), ["GET", "PUT"]),
+        ]
+    )
+]
+# All that a host has to be asked for, and some that need none; those of one inventory after the other.
+ON_HOST = sorted(
+    [case for case in CASES if case not in REFUSED] + REFUSED[:SAMPLE] + FIXED,
+    key=lambda case: (case.stores, case.number),
+)
+
+# ------------------------------------------------------------------------------------------------- what was written
+
+CONFIGURATIONS = {"glance-api.conf": "glance_api_config", "glance-scrubber.conf": "glance_scrubber_config"}
+# Those of the API's file that a variable sets, and what it makes of a value.
+OPTIONS: dict[str, tuple[str, str, Callable[[Any], str]]] = {
+    "glance_image_max_bytes": ("DEFAULT", "image_size_cap", lambda value: str(int(value))),
+    "glance_project_max_bytes": ("DEFAULT", "user_storage_quota", lambda value: str(int(value))),
+    "glance_scrub_time": ("DEFAULT", "scrub_time", lambda value: str(int(value))),
+    "glance_delayed_delete": ("DEFAULT", "delayed_delete", lambda value: str(value)),
+    "glance_api_import_methods": ("DEFAULT", "enabled_import_methods", lambda value: f"[{','.join(value)}]"),
+    "glance_default_store": ("glance_store", "default_backend", lambda value: value),
+}
+
+
+def texts(value: Any) -> list[str]:
+    """Return the texts of an option; none for a null."""
+    if value is None:
+        return []
+    values = value if isinstance(value, list) else [value]
+    return [str(each).lower() if isinstance(each, bool) else str(each) for each in values]
+
+
+def written(variables: Mapping[str, Any], name: str) -> Iterator[tuple[str, str, list[str], bool]]:
+    """Give (section, option, texts, literal) of all that the variables say of a file."""
+    merged: dict[tuple[str, str], Any] = {}
+    for config in (variables.get("glance_config"), variables.get(CONFIGURATIONS[name])):
+        for section, options in (config or {}).items():
+            merged.update({(section, option): value for option, value in options.items()})
+    yield from ((section, option, texts(value), False) for (section, option), value in merged.items())
+    for store, given in variables.get("glance_stores", {}).items():
+        for option, value in given.get("options", {}).items():
+            paths = option.startswith("filesystem_store_datadir")
+            values = [re.sub(r"(?<=.)/+(?=:|$)", "", text) if paths else text for text in texts(value)]
+            yield store, option, values, is_secret_option(option)
+    if name == "glance-api.conf":
+        for variable, (section, option, make) in OPTIONS.items():
+            if variable in variables:
+                yield section, option, [make(variables[variable])], False
+
+
+# --------------------------------------------------------------------------------------------------------- on the host
+
+
+@pytest.fixture(scope="module")
+def differences(host: Any) -> Callable[[Mapping[str, Any]], list[str]]:
+    """Compare what is on the host, as Glance reads it, with what variables say."""
+    folder = host.check_output("mktemp --directory")
+    programs = (Path(__file__).parent / "read_options.py", PROJECT / "roles/common/files/check_options.py")
+    for program in programs:
+        host.check_output(f"cat > {folder}/{program.name} <<'END'\n{program.read_text().rstrip()}\nEND")
+
+    def compare(variables: Mapping[str, Any]) -> list[str]:
+        asked = {f"/etc/glance/{name}": list(written(variables, name)) for name in CONFIGURATIONS}
+        command = f"/opt/glance/current/bin/python {folder}/read_options.py {folder}/check_options.py"
+        told = json.loads(host.check_output(f"{command} <<'END'\n{json.dumps(asked)}\nEND"))
+        rules = yaml.safe_load(host.file("/etc/glance/policy.yaml").content_string)
+        for rule, value in (variables.get("glance_api_policy") or {}).items():
+            told += [f"the rule {rule} is {rules.get(rule)!r}, not {value!r}"] if rules.get(rule) != value else []
+        unit = host.check_output("systemctl cat glance-api.service")
+        for section, options in (variables.get("glance_api_unit") or {}).items():
+            for option, value in options.items():
+                lines = [f"{option} = {text}".strip() for text in texts(value)]
+                told += [f"[{section}] {line} is not there" for line in lines if line not in unit]
+        return told
+
+    yield compare
+    host.check_output("rm -r %s", folder)
+
+
+ASK = """
+import sys, urllib.error, urllib.request
+url, login = sys.argv[1:]
+for path in ("/healthcheck", "/v2/images", "/v2/images?limit=1"):
+    request = urllib.request.Request(url + path, headers={"Authorization": login} if login else {})
+    try:
+        print(urllib.request.urlopen(request, timeout=20).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+"""
+
+
+def answers(host: Any, variables: Mapping[str, Any]) -> list[str]:
+    """Return the statuses of the health check and two lists, asked as the first user."""
+    address, port = variables.get("glance_api_bind_address", "127.0.0.1"), variables.get("glance_api_port", 9292)
+    users = variables.get("glance_basic_users", []) if variables.get("glance_auth") == "basic" else []
+    login = ""
+    if users:
+        pair = f"{users[0]['name']}:{users[0]['password']}"
+        login = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    url = f"http://{f'[{address}]' if ':' in address else address}:{port}"
+    return host.check_output("python3 -c %s %s %s", ASK, url, login).split()
+
+
+SCRUBBER = "sha256sum /etc/glance/glance-scrubber.conf; systemctl show --property=ActiveState glance-scrubber.timer"
+
+
+@pytest.fixture(scope="module")
+def present() -> dict[str, Any]:
+    """Give the variables that the host has been deployed with; none at first."""
+    return {}
+
+
+@pytest.fixture
+def deploy(lab: Path, playbook: Callable[..., Any], tmp_path: Path) -> Callable[[Mapping[str, Any]], Any]:
+    """Run site.yml with the variables of a case in an inventory of its own."""
+
+    def run(variables: Mapping[str, Any]) -> Any:
+        inventory = tmp_path / "case.yml"
+        inventory.write_text(yaml.safe_dump({"glance_api": {"hosts": {HOST: dict(variables)}}}, allow_unicode=True))
+        inventories = (PROJECT / "molecule/mutations/inventory", lab / "inventory.yml", inventory)
+        return playbook("site.yml", None, *(f"--inventory={each}" for each in inventories))
+
+    return run
+
+
+@pytest.mark.parametrize(("stores", "auth"), mutations.ON_HOST)
+def test_what_is_mutated_is_right_before(stores, auth, host, deploy, present, differences):
+    variables = mutations.inventory(stores, auth)
+    run = deploy(variables)
+    assert run.rc == 0, run.output
+    present.clear()
+    present.update(variables)
+    assert differences(variables) == []
+    assert answers(host, variables) == ["200"] * 3
+
+
+@pytest.mark.parametrize("case", ON_HOST, ids=lambda case: str(case.number))
+def test_a_mutation_is_refused_in_one_sentence_or_done_as_written(case, host, service, deploy, present, differences):
+    before, scrubber, started = service.state(), host.check_output(SCRUBBER), time.monotonic()
+    run = deploy(case.variables)
+    seconds = time.monotonic() - started
+    print(case, "\n", run.rc, run.failures, f"{seconds:.0f} s")
+    assert mutations.SECRET not in run.output
+    assert run.recap, run.output
+    if run.rc != 0:
+        assert run.output.count("fatal: [") == 1, run.failures
+        if "glance-scrubber" in run.failures:
+            # The API comes before it, and has nothing wrong.
+            present.clear()
+            present.update(case.variables)
+            assert host.check_output(SCRUBBER) == scrubber
+        else:
+            assert service.state() == before
+            assert run.changed == 0, run.output
+        assert INTERNAL.search(run.failures) is None, run.failures
+        assert re.search(r"should |is not a variable of|is no option of|can't ", run.failures), run.failures
+    else:
+        present.clear()
+        present.update(case.variables)
+        assert differences(case.variables) == []
+    assert answers(host, present) == ["200"] * 3
+    assert seconds < CASE_SECONDS
+
+
+def test_most_is_refused_and_some_is_done():
+    assert len(REFUSED) > len(CASES) / 4
+    assert len(ON_HOST) > SAMPLE + 15
