@@ -193,7 +193,8 @@ def test_every_example_does_what_it_says_and_twice_the_same(
     assert (found["debian-13"]["visibility"], found["debian-13"]["os_distro"]) == ("public", "debian")
     assert {found[name]["os_hash_value"] for name in ("debian-13", "appliance")} == {digest}
     # That of a task belongs to the project that asked for it, as all others do.
-    assert found["by-a-task"]["owner"] == found["debian-13"]["owner"] is not None
+    assert found["debian-13"]["owner"]
+    assert found["by-a-task"]["owner"] == found["debian-13"]["owner"]
 
 
 @pytest.fixture

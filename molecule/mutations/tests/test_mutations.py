@@ -74,7 +74,7 @@ OPTIONS: dict[str, tuple[str, str, Callable[[Any], str]]] = {
     "glance_image_max_bytes": ("DEFAULT", "image_size_cap", lambda value: str(int(value))),
     "glance_project_max_bytes": ("DEFAULT", "user_storage_quota", lambda value: str(int(value))),
     "glance_scrub_time": ("DEFAULT", "scrub_time", lambda value: str(int(value))),
-    "glance_delayed_delete": ("DEFAULT", "delayed_delete", lambda value: str(value)),
+    "glance_delayed_delete": ("DEFAULT", "delayed_delete", str),
     "glance_api_import_methods": ("DEFAULT", "enabled_import_methods", lambda value: f"[{','.join(value)}]"),
     "glance_default_store": ("glance_store", "default_backend", lambda value: value),
 }

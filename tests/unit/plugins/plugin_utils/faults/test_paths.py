@@ -161,7 +161,7 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("given", "said"), WRONG, ids=[f"{n} {said[:50]}" for n, (_, said) in enumerate(WRONG)])
+@pytest.mark.parametrize(("given", "said"), WRONG, ids=[f"{n} {said[:50]}" for n, (_given, said) in enumerate(WRONG)])
 def test_a_directory_that_can_not_be_is_refused(given, said):
     sentences = [sentence for found in p.faults(given).values() for sentence in found]
     assert len(sentences) == 1

@@ -110,7 +110,9 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("variables", "said"), WRONG, ids=[f"{n} {said[:40]}" for n, (_, said) in enumerate(WRONG)])
+@pytest.mark.parametrize(
+    ("variables", "said"), WRONG, ids=[f"{n} {said[:40]}" for n, (_given, said) in enumerate(WRONG)]
+)
 def test_a_store_that_can_not_work_is_refused(variables, said):
     sentences = [sentence for found in s.faults(variables).values() for sentence in found]
     assert any(re.search(said, sentence) if ".*" in said else said in sentence for sentence in sentences), sentences
