@@ -249,7 +249,7 @@ def module() -> Callable[..., dict[str, Any]]:
         )
         lead, arrow, result = done.stdout.partition(" => ")
         assert arrow, done.stdout + done.stderr
-        return {"failed": not lead.endswith("SUCCESS"), **json.JSONDecoder().raw_decode(result)[0]}
+        return {"failed": not lead.endswith(("SUCCESS", "CHANGED")), **json.JSONDecoder().raw_decode(result)[0]}
 
     return run
 
