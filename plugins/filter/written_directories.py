@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.glanceops.image_service.plugins.filter.log_directory import log_directory
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.paths import plain
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.paths import log_directory, plain
 
 DOCUMENTATION = r"""
 name: written_directories

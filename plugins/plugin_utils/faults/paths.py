@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.glanceops.image_service.plugins.filter.log_directory import log_directory
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import (
     FILES,
     entries,
@@ -91,6 +91,14 @@ class Directory:
 def plain(path: str) -> str:
     """Return *path* without slashes at its end and without two in a row."""
     return re.sub("/+", "/", path).rstrip("/") or "/"
+
+
+def log_directory(config: Mapping[str, Any]) -> str:
+    """Return the directory of log files that the options of a service name, by section; empty for none."""
+    default = config.get("DEFAULT", {})
+    directory, file = default.get("log_dir") or "", default.get("log_file") or ""
+    # As oslo.log joins them (oslo_log/log.py, _get_log_file_path).
+    return posixpath.dirname(posixpath.join(directory, file)) if file else directory
 
 
 def _texts(value: Any) -> list[str]:
