@@ -90,6 +90,16 @@ def test_every_entry_point_says_what_it_is_for(role):
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_what_operators_set_is_listed_first(role):
+    internal = [
+        all(name.startswith(INTERNAL) for name in spec["options"])
+        for spec in entry_points(role).values()
+        if spec.get("options")
+    ]
+    assert internal == sorted(internal)
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_defaults_are_those_that_the_documentation_names(role):
     defaults = variables(role, "defaults")
     for (entry, name), option in options(role):
