@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import socket
@@ -68,6 +69,31 @@ def expanded(value: str, service: str) -> str:
     return re.sub("%(.)", lambda match: words.get(match[1], match[0]), value)
 
 
+# Where drop-ins of a unit lie, from what counts least to what counts most (systemd.unit(5), "Unit File Load Path").
+_DROP_INS = (
+    "/usr/lib/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/run/systemd/system",
+    "/etc/systemd/system",
+    "/run/systemd/system.control",
+    "/etc/systemd/system.control",
+)
+
+
+def with_drop_ins(unit: str, service: str, directories: Sequence[str] = _DROP_INS) -> str:
+    """Return the text of a *unit* with that of the drop-ins that the host has for the *service*.
+
+    Those of a prefix of its name, or of all services, systemd adds to the unit of the program by itself.
+    """
+    paths = [path for each in directories for path in glob.glob(f"{each}/{service}.service.d/*.conf")]
+    texts = [unit]
+    # Of two with one name the later one counts, be it empty.
+    for _name, path in sorted({os.path.basename(path): path for path in paths}.items()):
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            texts.append(handle.read())
+    return "\n".join(texts)
+
+
 def properties(unit: str, service: str) -> Iterator[str]:
     """Give C(NAME=VALUE) for each line in C([Service]) of a unit's text that says what the *service* may do."""
     section = ""
@@ -92,7 +118,7 @@ def command(
 
     There is one more directory that is *writable*.
     """
-    given = [*properties(unit, service), f"ReadWritePaths={writable}", f"RuntimeMaxSec={seconds}"]
+    given = [*properties(with_drop_ins(unit, service), service), f"ReadWritePaths={writable}", f"RuntimeMaxSec={seconds}"]
     return [
         "systemd-run",
         *("--quiet", "--wait", "--pipe", "--collect", f"--unit={name}", "--service-type=exec"),

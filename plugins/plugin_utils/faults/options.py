@@ -145,6 +145,15 @@ UWSGI = (
         "master|M|lazy(-apps)?|enable-threads|T|hook-master-start|hook-accepting.*|die-on-term|cheap(er.*)?",
         "left to the role, so that a restart cuts no request and knows when all processes serve",
     ),
+    (
+        "stats.*",
+        "left out, since uWSGI tells whoever asks there the headers of the requests in work, with tokens and passwords",
+    ),
+    (
+        "static.*|check-static.*|docroot|fileserve-mode",
+        "left out, since uWSGI gives such a file to whoever asks, whatever Glance thinks of the user",
+    ),
+    ("(master-)?fifo.*", "left to the role, so that a restart cuts no request"),
     ("add-header", "left to the role, since a client has to be told that each connection ends with its answer"),
     ("gevent.*|async|asyncio|ugreen|greenlet|loop", "left to the role, since Glance serves requests in threads"),
 )

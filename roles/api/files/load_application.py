@@ -70,6 +70,18 @@ def absent(what: str, names: Iterable[str], there: Iterable[str]) -> Iterator[st
         yield f"{what} should be one of {', '.join(sorted(there))}, found {name}"
 
 
+def check_environment() -> Iterator[str]:
+    """Give a sentence when the server would read another configuration, as a file of its environment can make it."""
+    # Beside this program lies the configuration that is to be judged.
+    wanted = {"OS_GLANCE_CONFIG_DIR": os.path.dirname(os.path.realpath(__file__)), "OS_GLANCE_CONFIG_FILES": ""}
+    for name, value in wanted.items():
+        if os.path.realpath(os.environ.get(name) or "/") != os.path.realpath(value or "/"):
+            yield (
+                f"{name} in the environment of the service should be left to the role, found another value: take it "
+                "out of EnvironmentFile in glance_api_unit, and out of drop-ins of the unit"
+            )
+
+
 def read(options: Mapping) -> None:
     """Read every value once, since oslo.config looks at a value's type only when it is read."""
     for value in options.values():
@@ -332,6 +344,9 @@ try:
     from oslo_db import options as database_options
     from oslo_policy import _checks, _parser
 
+    found = list(check_environment())
+    if found:
+        end(found)
     leave_the_database_alone()
     application = wsgi_app.init_app()
     found = [sentence for check in CHECKS for sentence in check()]

@@ -4,6 +4,7 @@ import importlib.util
 import io
 import os
 import pathlib
+import shutil
 import socket
 import sys
 import time
@@ -130,7 +131,7 @@ def program(monkeypatch, tmp_path):
     (tmp_path / "policy.yaml").write_text("")
     monkeypatch.setattr(os, "_exit", leave)
     monkeypatch.setattr(socket, "create_connection", lambda *_args, **_kwargs: io.BytesIO())
-    spec = importlib.util.spec_from_file_location("load_application", PROGRAM)
+    spec = importlib.util.spec_from_file_location("load_application", shutil.copy(PROGRAM, tmp_path))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.conf = conf
@@ -294,6 +295,16 @@ def test_directories_that_requests_write_to_are_tried(program, tmp_path):
 def test_what_would_make_every_upload_fail_is_told_without_a_secret(program, algorithm, key, said):
     program.conf.hashing_algorithm, program.conf.metadata_encryption_key = algorithm, key
     assert list(program.check_algorithms()) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OS_GLANCE_CONFIG_DIR", "/srv"), ("OS_GLANCE_CONFIG_DIR", ""), ("OS_GLANCE_CONFIG_FILES", "a.conf")]
+)
+def test_another_configuration_that_the_environment_names_is_told(program, monkeypatch, name, value):
+    assert list(program.check_environment()) == []
+    monkeypatch.setenv(name, value)
+    (sentence,) = program.check_environment()
+    assert sentence.startswith(f"{name} in the environment of the service should be left to the role, found another")
 
 
 def test_a_paste_file_without_the_guards_is_told(program, monkeypatch):

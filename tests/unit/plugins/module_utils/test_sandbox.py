@@ -44,6 +44,22 @@ def test_what_the_service_may_do_holds_and_how_it_starts_and_ends_does_not():
     ]
 
 
+def test_drop_ins_of_the_host_hold_too(tmp_path):
+    def write(place, name, text):
+        folder = tmp_path / place / "glance-api.service.d"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+    write("run", "90-last.conf", "[Service]\nMemoryHigh=1G\nProtectHome=yes\n")
+    write("etc", "10-first.conf", "[Service]\nMemoryHigh=2G")
+    write("etc", "README", "[Service]\nMemoryHigh=3G\n")
+    write("run", "50-gone.conf", "[Service]\nMemoryHigh=4G\n")
+    write("etc", "50-gone.conf", "")
+    text = sandbox.with_drop_ins(UNIT, "glance-api", [str(tmp_path / place) for place in ("lib", "run", "etc")])
+    own = len(list(sandbox.properties(UNIT, "glance-api")))
+    assert list(sandbox.properties(text, "glance-api"))[own:] == ["MemoryHigh=2G", "MemoryHigh=1G", "ProtectHome=yes"]
+
+
 def test_the_program_has_its_own_directory_and_environment_and_an_end():
     command = sandbox.command(["/bin/check", "x"], UNIT, "glance-api", "n", "/staged/tmp", {"LANG": "C"}, 120)
     assert command[-2:] == ["/bin/check", "x"]
