@@ -118,7 +118,11 @@ def command(
 
     There is one more directory that is *writable*.
     """
-    given = [*properties(with_drop_ins(unit, service), service), f"ReadWritePaths={writable}", f"RuntimeMaxSec={seconds}"]
+    given = [
+        *properties(with_drop_ins(unit, service), service),
+        f"ReadWritePaths={writable}",
+        f"RuntimeMaxSec={seconds}",
+    ]
     return [
         "systemd-run",
         *("--quiet", "--wait", "--pipe", "--collect", f"--unit={name}", "--service-type=exec"),

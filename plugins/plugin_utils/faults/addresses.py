@@ -7,18 +7,28 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import printable
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import entries, gather, printable
 
 URLS = {"glance_keystone_public_url": "https://keystone.example.com:5000"}
-NAMES = ("glance_api_bind_address", "glance_registry_bind_address")
+INDEXES = ("glance_wheels_index_url", "glance_wheels_extra_index_urls", "glance_wheels_proxy")
+NAMES = ("glance_api_bind_address", "glance_registry_bind_address", "glance_loadbalancer_bind_address")
+SERVERS = ("glance_database_host", "glance_database_bind_address", "glance_registry_host")
+PROXIES = "glance_api_trusted_proxies"
+CACHES = "glance_keystone_memcached_servers"
 # RFC 1123, with a letter, so that no half of an address is taken for a name.
 _HOST = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\Z")
 
 _URL = re.compile(r"https?://[^/?#@\s]+(/[^?#@\s]*)?\Z")
+# Of an index or a proxy, which may need a login and may be a folder.
+_INDEX = re.compile(r"\w[\w+.-]*://\S+\Z")
 _LOGIN = re.compile(r"//.*@")
+# As python-memcached takes them (memcache.py, _Host).
+_CACHE = re.compile(
+    r"unix:/\S+\Z|(inet:)?(?P<host>[^\s:,]+)(:(?P<port>\d+))?\Z|(inet6:)?\[(?P<host6>[^\s\],]+)\](:(?P<port6>\d+))?\Z"
+)
 
 
 def is_address(text: str) -> bool:
@@ -30,21 +40,72 @@ def is_address(text: str) -> bool:
     return True
 
 
+def is_network(text: str) -> bool:
+    """Whether *text* is an IP address or a network of them."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def is_cache(text: str) -> bool:
+    """Whether *text* is an address and a port, or a socket, of memcached."""
+    if not (found := _CACHE.match(text)):
+        return False
+    host, port = found["host"] or found["host6"], found["port"] or found["port6"] or "11211"
+    return host is None or (is_server(host) and 1 <= int(port) <= 65535)
+
+
+def is_server(text: str) -> bool:
+    """Whether *text* is an address or a name of another host, which in /etc/hosts may have underscores."""
+    return is_address(re.sub(r"(?<=\w)_(?=\w)", "-", text))
+
+
+def _shown(value: Any) -> str:
+    # What stands before an @ may be a password.
+    return printable(_LOGIN.sub("//********@", str(value))) or "nothing"
+
+
+def _of_servers(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in SERVERS:
+        value = str(given.get(name) or "")
+        # The server's own address is that of the database by default, of which it is told.
+        again = name == "glance_database_bind_address" and value in (str(given.get("glance_database_host")), "*")
+        if value and not again and not is_server(value):
+            wanted = f"{name} should be an address or a name of a host, such as 192.0.2.7"
+            yield name, f"{wanted}, found {_shown(value)}: name one without a port"
+
+
+def _of_lists(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for entry in entries(given.get(PROXIES) or []):
+        if not is_network(str(entry)):
+            example = "an address or a network, such as 198.51.100.0/24"
+            yield PROXIES, f"an entry of {PROXIES} should be {example}, found {_shown(entry)}: correct it"
+    for entry in entries(given.get(CACHES) or []):
+        if not is_cache(str(entry)):
+            example = "an address and a port, such as 192.0.2.7:11211"
+            yield CACHES, f"an entry of {CACHES} should be {example}, found {_shown(entry)}: correct it"
+
+
+def _of_urls(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, example in URLS.items():
+        if given.get(name) and not _URL.match(str(given[name])):
+            yield name, f"{name} should be a URL such as {example}, found {_shown(given[name])}"
+    for name in INDEXES:
+        for entry in entries(given.get(name) or []):
+            if not _INDEX.match(str(entry)):
+                # Not shown, since it may hold a password in another form.
+                yield name, f"{name} should be a URL such as https://pypi.example.com/simple, found another text"
+
+
+def _of_names(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in NAMES:
+        if name in given and not is_address(str(given[name])):
+            wanted = f"{name} should be an address of the host, such as 127.0.0.1, or 0.0.0.0 for all"
+            yield name, f"{wanted}, found {_shown(given[name])}: name one without a port"
+
+
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sentences about addresses and URLs of *given* that are none, by variable."""
-    wrong = {
-        # What stands before an @ may be a password.
-        name: [
-            f"{name} should be a URL such as {example}, found {printable(_LOGIN.sub('//********@', str(given[name])))}"
-        ]
-        for name, example in URLS.items()
-        if given.get(name) and not _URL.match(str(given[name]))
-    }
-    return wrong | {
-        name: [
-            f"{name} should be an address of the host, such as 127.0.0.1, or 0.0.0.0 for all, found "
-            f"{printable(given[name]) or 'nothing'}: name one without a port"
-        ]
-        for name in NAMES
-        if name in given and not is_address(str(given[name]))
-    }
+    return gather([*_of_urls(given), *_of_names(given), *_of_servers(given), *_of_lists(given)])

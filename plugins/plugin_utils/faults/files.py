@@ -78,6 +78,10 @@ OWNED = {
 _OPTIONS = re.compile(r"(glance|glance-(image-import|manage|control|replicator|cache-\w+)).conf|.*\.conf\.d")
 
 
+# A file system takes 255, and a new file is written beside the old one with some more in its name.
+_LONGEST = 200
+
+
 def _path(path: str) -> Iterator[str]:
     """Give what is wrong with the *path* of a file on a host, as C(should be X, found Y)."""
     if not re.fullmatch(r"/[A-Za-z0-9_.@+=,:/-]+", path) or os.path.normpath(path) != path:
@@ -103,6 +107,9 @@ def _path(path: str) -> Iterator[str]:
         )
     elif path.startswith(f"{METADEFS}/") and not path.endswith(".json"):
         yield f"should end with .json below {METADEFS}, found {path}: Glance loads no other"
+    elif any(len(part) > _LONGEST for part in path.split("/")):
+        longest = max(path.split("/"), key=len)
+        yield f"should have parts of {_LONGEST} characters at most, found one of {len(longest)}: shorten it"
 
 
 def _mode(entry: Mapping[str, Any], of: str, secret: bool) -> Iterator[str]:

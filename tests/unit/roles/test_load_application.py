@@ -298,7 +298,8 @@ def test_what_would_make_every_upload_fail_is_told_without_a_secret(program, alg
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("OS_GLANCE_CONFIG_DIR", "/srv"), ("OS_GLANCE_CONFIG_DIR", ""), ("OS_GLANCE_CONFIG_FILES", "a.conf")]
+    ("name", "value"),
+    [("OS_GLANCE_CONFIG_DIR", "/srv"), ("OS_GLANCE_CONFIG_DIR", ""), ("OS_GLANCE_CONFIG_FILES", "a.conf")],
 )
 def test_another_configuration_that_the_environment_names_is_told(program, monkeypatch, name, value):
     assert list(program.check_environment()) == []

@@ -1,5 +1,5 @@
 import pytest
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.addresses import NAMES, faults
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.addresses import NAMES, SERVERS, faults
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,76 @@ def test_what_is_no_url_is_refused_without_its_password(url, found):
 @pytest.mark.parametrize("url", ["", "https://h", "http://192.0.2.1:5000/v3", "https://[2001:db8::1]/identity"])
 def test_a_url_is_let_through(url):
     assert faults({"glance_keystone_public_url": url}) == {}
+
+
+@pytest.mark.parametrize(
+    "host", ["db host;x", "192.0.2.7:3306", "300.1.1.1", "http://db", "[::1]", "a@b", "/run/mysqld", "_"]
+)
+@pytest.mark.parametrize("name", SERVERS)
+def test_what_no_other_host_is_called_is_refused(name, host):
+    (sentence,) = faults({name: host})[name]
+    assert sentence.startswith(f"{name} should be an address or a name of a host, such as 192.0.2.7, found ")
+    assert sentence.endswith(": name one without a port")
+
+
+@pytest.mark.parametrize("host", ["", "db1", "db_1.example.com", "192.0.2.7", "2001:db8::7"])
+@pytest.mark.parametrize("name", SERVERS)
+def test_another_host_is_let_through(name, host):
+    assert faults({name: host}) == {}
+
+
+def test_the_address_of_the_servers_own_is_told_once():
+    wrong = dict.fromkeys(("glance_database_host", "glance_database_bind_address"), "a b")
+    assert list(faults(wrong)) == ["glance_database_host"]
+    assert faults({"glance_database_bind_address": "*"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "told"),
+    [
+        *(
+            ("glance_api_trusted_proxies", entry, "an address or a network, such as 198.51.100.0/24")
+            for entry in ("192.0.2.7x", "192.0.2.0/33", "proxy1", "", "192.0.2.7:80")
+        ),
+        *(
+            ("glance_keystone_memcached_servers", entry, "an address and a port, such as 192.0.2.7:11211")
+            for entry in ("h:99999999", "h:0", "h:", "::1", "[::1", "h h:11211", "a:1,b:2", "unix:run", "")
+        ),
+    ],
+)
+def test_an_entry_that_is_no_address_is_refused(name, entry, told):
+    (sentence,) = faults({name: ["192.0.2.8", entry]})[name]
+    assert sentence == f"an entry of {name} should be {told}, found {entry or 'nothing'}: correct it"
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        *(("glance_api_trusted_proxies", entry) for entry in ("192.0.2.7", "192.0.2.7/24", "2001:db8::/32", "::1")),
+        *(
+            ("glance_keystone_memcached_servers", entry)
+            for entry in (
+                "h:11211",
+                "cache_1",
+                "192.0.2.7:11211",
+                "[::1]:11211",
+                "inet6:[::1]",
+                "inet:h:1",
+                "unix:/run/m",
+            )
+        ),
+    ],
+)
+def test_an_entry_that_is_one_is_let_through(name, entry):
+    assert faults({name: [entry]}) == {}
+
+
+@pytest.mark.parametrize("name", ["glance_wheels_index_url", "glance_wheels_proxy"])
+def test_urls_of_an_index_and_of_a_proxy(name):
+    for right in ("", "https://u:p@pypi.example.com/simple?a=b", "socks5h://127.0.0.1:1080", "file:///srv/wheels"):
+        assert faults({name: right}) == {}
+    (sentence,) = faults({name: "pypi.example.com//u:secret@h/simple"})[name]
+    assert (
+        sentence
+        == f"{name} should be a URL such as https://pypi.example.com/simple, found pypi.example.com//********@h/simple"
+    )

@@ -89,6 +89,7 @@ PATHS = {
     "/etc/glance/glance-api.conf.d/x.conf": "should be no file that Glance reads options from",
     "/etc/glance/glance-image-import.conf": "should be no file that Glance reads options from",
     "/etc/glance/glance.conf": "should be no file that Glance reads options from",
+    f"/etc/glance/{'x' * 201}": "should have parts of 200 characters at most, found one of 201",
     "/etc/glance/metadefs/README": "should end with .json below /etc/glance/metadefs",
 }
 

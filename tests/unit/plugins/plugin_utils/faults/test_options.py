@@ -237,7 +237,7 @@ def test_rules_and_a_policy_file_contradict():
         *((name, "x", "gets past HAProxy") for name in ("module", "wsgi-file", "chmod_socket", "uid")),
         *((name, "x", "its own release") for name in ("pythonpath", "virtualenv", "py-executable", "strict")),
         *((name, "x", "knows when all") for name in ("master", "hook-accepting-once", "cheaper", "lazy-apps")),
-        *((name, "x", "whoever asks") for name in ("stats", "stats-server", "stats_http", "static-map", "check-static")),
+        *((name, "x", "whoever asks") for name in ("stats", "stats_http", "static-map", "check-static")),
         ("master-fifo", "/run/x", "a restart cuts no request"),
         ("add-header", ["X: y"], "each connection ends with its answer"),
         *((name, 1, "serves requests in threads") for name in ("gevent", "async", "asyncio")),
