@@ -38,6 +38,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds impo
     printable,
 )
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import INTERNAL, operator_options
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import API, REGISTRY, SCRUBBER, SERVICES
 
 COLLECTION = "glanceops.image_service"
 # Read by the playbooks that make throw-away hosts for tests.
@@ -198,6 +199,12 @@ def empty_groups(name: str, variables: Mapping[str, Any]) -> list[str]:
     return [group for group in dict.fromkeys(asked) if not (variables.get("groups") or {}).get(group)]
 
 
+def deploys_release(groups: Iterable[str]) -> bool:
+    """Whether a host in *groups* has Glance on it; one in none of ours stands in a play of the operator's own."""
+    ours = set(groups).intersection(SERVICES)
+    return not ours or bool(ours.intersection((API, REGISTRY, SCRUBBER)))
+
+
 # Each takes variables by name, and returns sentences by the name of the variable. The first looks at shapes; the others
 # look at nothing that it has refused.
 JUDGES = (
@@ -301,7 +308,12 @@ class ActionModule(ActionBase):
             else:
                 given[name] = value
         releases = self._loader.load_from_file(str(specs.RELEASES))["__glance_releases"]
+        unsaid = list(waiting)
+        if not deploys_release(variables.get("group_names") or ()):
+            # The options there are for hosts with another release, be it the default on this one.
+            given.pop("glance_release", None)
+            unsaid.append("glance_release")
         return [
             *problems,
-            *judge(given, known, waiting, releases, operator_files.reader(self._loader, variables)),
+            *judge(given, known, unsaid, releases, operator_files.reader(self._loader, variables)),
         ], waiting

@@ -57,3 +57,18 @@ def test_a_dictionary_given_as_text_is_refused(value, refused):
 def test_a_group_without_hosts_that_a_variable_needs_is_found(value, empty):
     variables = {"v": value, "groups": {"glance_api": ["a"], "glance_database": []}}
     assert c.empty_groups("v", variables) == empty
+
+
+@pytest.mark.parametrize(
+    ("groups", "deploys"),
+    [
+        (["glance", "glance_loadbalancer"], False),
+        (["glance_database", "glance_identity"], False),
+        (["glance_database", "glance_scrubber"], True),
+        (["glance_registry"], True),
+        (["images"], True),
+        ([], True),
+    ],
+)
+def test_options_are_held_against_the_release_of_hosts_that_have_one(groups, deploys):
+    assert c.deploys_release(groups) is deploys

@@ -105,7 +105,4 @@ def test_urls_of_an_index_and_of_a_proxy(name):
     for right in ("", "https://u:p@pypi.example.com/simple?a=b", "socks5h://127.0.0.1:1080", "file:///srv/wheels"):
         assert faults({name: right}) == {}
     (sentence,) = faults({name: "pypi.example.com//u:secret@h/simple"})[name]
-    assert (
-        sentence
-        == f"{name} should be a URL such as https://pypi.example.com/simple, found pypi.example.com//********@h/simple"
-    )
+    assert sentence.endswith(" should be a URL such as https://pypi.example.com/simple, found another text")
