@@ -52,10 +52,11 @@ STORES: dict[str, dict[str, Any]] = {
             "objects": {
                 "driver": "s3",
                 "options": {
-                    "s3_store_host": "https://objects.lab.test:9000",
-                    "s3_store_access_key": "glance",
+                    "s3_store_host": "http://objects.lab.test:8080",
+                    "s3_store_access_key": "test:tester",
                     "s3_store_secret_key": f"{SECRET}-of-s3",
                     "s3_store_bucket": "images",
+                    "s3_store_create_bucket_on_put": True,
                     "s3_store_bucket_url_format": "path",
                     "s3_store_large_object_size": 100,
                 },
@@ -68,9 +69,9 @@ STORES: dict[str, dict[str, Any]] = {
             "objects": {
                 "driver": "swift",
                 "options": {
-                    "swift_store_auth_address": "https://keystone.lab.test:5000/v3",
+                    "swift_store_auth_address": "http://keystone.lab.test:5000/v3",
                     "swift_store_auth_version": "3",
-                    "swift_store_user": "service:glance",
+                    "swift_store_user": "service:images",
                     "swift_store_key": f"{SECRET}-of-swift",
                     "swift_store_container": "images",
                     "swift_store_create_container_on_put": True,
@@ -92,10 +93,10 @@ AUTHS: dict[str, dict[str, Any]] = {
     },
     "keystone": {
         "glance_auth": "keystone",
-        "glance_keystone_url": "https://keystone.lab.test:5000",
+        "glance_keystone_url": "http://keystone.lab.test:5000",
         "glance_keystone_user": "glance",
         "glance_keystone_password": f"{SECRET}-of-keystone",
-        "glance_keystone_region": "one",
+        "glance_keystone_region": "RegionOne",
         "glance_keystone_memcached_servers": ["127.0.0.1:11211"],
     },
 }
@@ -142,8 +143,6 @@ COMMON: dict[str, Any] = {
         }
     ],
 }
-# Stores and authentication of those that a host of the scenario has all for: no Keystone, no object store.
-ON_HOST = (("file", "none"), ("files", "basic"))
 
 # ---------------------------------------------------------------------------------------------------------------- draws
 
@@ -405,11 +404,6 @@ class Case:
     auth: str
     what: str
     variables: dict[Any, Any]
-
-    @property
-    def on_host(self) -> bool:
-        """Whether a host of the scenario has all that the inventory before the mutation asks for."""
-        return (self.stores, self.auth) in ON_HOST
 
     def __str__(self) -> str:
         return f"{self.number} ({self.stores}, {self.auth}): {self.what}"

@@ -1,4 +1,4 @@
-"""Have roles, users and the image service in Keystone as a JSON document on stdin says: url, admin, users, image_url.
+"""Have roles, users and services in Keystone as a JSON document on stdin says: url, admin, users, services.
 
 Prints "changed" or "unchanged". Runs in Keystone's own venv, which has a client's libraries.
 """
@@ -49,11 +49,11 @@ def main() -> None:
         user_id = keystone.have("user", {"name": user["name"], "domain_id": "default"}, password=user["password"])
         for role in user["roles"]:
             keystone.grant(user_id, project, roles[role])
-    # Without a URL, somebody else makes it.
-    for interface in ("public", "internal") if wanted["image_url"] else ():
-        service = keystone.have("service", {"name": "glance", "type": "image"})
-        search = {"service_id": service, "interface": interface}
-        keystone.have("endpoint", search, url=wanted["image_url"], region_id="RegionOne")
+    for service in wanted["services"]:
+        found = keystone.have("service", {"name": service["name"], "type": service["type"]})
+        for interface in ("public", "internal"):
+            search = {"service_id": found, "interface": interface}
+            keystone.have("endpoint", search, url=service["url"], region_id="RegionOne")
     print("changed" if keystone.changes else "unchanged")
 
 
