@@ -26,6 +26,8 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults imp
     numbers,
     options,
     paths,
+    policy,
+    release_options,
     stores,
     users,
     values,
@@ -218,6 +220,8 @@ JUDGES = (
     addresses.faults,
     database.faults,
     users.faults,
+    release_options.faults,
+    policy.faults,
 )
 
 

@@ -63,7 +63,12 @@ OTHER_USER = {"glance_database_user": "glance"}
         ("newton-rbd", {}, {}, "needs rados and rbd of Ceph"),
         ("newton-rbd", {"glance_default_store": "file"}, {"rbd": None, "file": FILE}, ""),
         ("icehouse-swift", {}, {}, "glance_database_user should be a user for Glance alone, found root"),
-        ("icehouse-swift", OTHER_USER, {}, "[swift] swift_store_auth_version should be one of 3, found '2'"),
+        (
+            "icehouse-swift",
+            OTHER_USER,
+            {},
+            "swift_store_auth_version of the store swift in glance_stores should be one of 3, found '2'",
+        ),
         ("icehouse-swift", OTHER_USER, {"swift": VERSION_3}, ""),
     ],
     ids=lambda value: value if isinstance(value, str) else None,

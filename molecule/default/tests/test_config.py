@@ -10,9 +10,16 @@ FILES = {"filesystem_store_datadir": "/var/lib/glance/images", "filesystem_store
 MISSPELT = {"file": {"driver": "file", "options": FILES}}
 # One for each way to find out; tests/unit/playbooks has those that the variables alone show.
 REFUSALS = {
-    "misspelt option": ({"glance_api_config": {"DEFAULT": {"debgu": True}}}, "debgu"),
-    "misspelt option of a store": ({"glance_stores": MISSPELT}, "datdir"),
-    "wrong value": ({"glance_api_config": {"DEFAULT": {"limit_param_default": "maybe"}}}, "maybe"),
+    "misspelt option": ({"glance_api_config": {"DEFAULT": {"debgu": True}}}, "did you mean debug?"),
+    "misspelt option of a store": ({"glance_stores": MISSPELT}, "did you mean filesystem_store_datadir?"),
+    "option of a plugin that does not log in": (
+        {"glance_api_config": {"keystone_authtoken": {"application_credential_secret": "hidden"}}},
+        "[keystone_authtoken] application_credential_secret is no option of Glance",
+    ),
+    "value of a type that the host knows": (
+        {"glance_api_config": {"oslo_reports": {"file_event_handler_interval": "$nothing"}}},
+        "[oslo_reports] file_event_handler_interval should hold $ only before the name of another option",
+    ),
     "an option of the role": ({"glance_api_config": {"DEFAULT": {"bind_host": "0.0.0.0"}}}, "glance_api_bind_address"),
     "unknown option of uWSGI": ({"glance_api_uwsgi": {"no-such-option": True}}, "no-such-option"),
     "port in use": ({"glance_api_port": 22}, "sshd"),
@@ -40,25 +47,18 @@ SILENT = {
         "read": {"driver": "http"},
     },
     "glance_config": {"DEFAULT": {"metadata_encryption_key": "abc"}},
-    "glance_api_policy": {"delete_image": "role admin", "get_image": "rule:nobody"},
     "glance_api_config": {
         "DEFAULT": {
             "hashing_algorithm": "sha513",
             "property_protection_file": "/etc/glance/nothing.conf",
         },
-        "image_import_opts": {"image_import_plugins": "[image_conversion, image_konversion]"},
-        "oslo_messaging_notifications": {"driver": "messagingv3"},
     },
 }
 SAID = (
     "the store away should take data, found Could not connect to the endpoint",
-    "policy.yaml names rule:nobody, which is not there",
-    "the rule delete_image of policy.yaml should be one such as 'role:admin' or 'rule:NAME', found 'role admin'",
     "hashing_algorithm should be one that Python's hashlib has, found sha513",
     "metadata_encryption_key should be 16 or 24 or 32 bytes long, found 3",
     "property_protection_file should name a file that Glance can read, found /etc/glance/nothing.conf",
-    "image_import_plugins should be one of image_conversion, ",
-    "driver of [oslo_messaging_notifications] should be one of log, ",
 )
 
 

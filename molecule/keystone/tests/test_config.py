@@ -28,9 +28,9 @@ REFUSALS = {
         ["glance_keystone_user_domain should be the name of a domain", "Nowhere"],
     ),
     "no Keystone there": ({"glance_keystone_url": "http://127.0.0.1:9"}, ["Keystone at http://127.0.0.1:9", "refused"]),
-    "misspelt option": (
-        {"glance_config": {"keystone_authtoken": {"usrname": "x"}}},
-        ["[keystone_authtoken] usrname is no option", "username"],
+    "option of another plugin": (
+        {"glance_config": {"keystone_authtoken": {"application_credential_id": "x"}}},
+        ["[keystone_authtoken] application_credential_id is no option of Glance"],
     ),
     "no such region": ({"glance_keystone_region": "Nowhere"}, ["glance_identity_region should be", "Nowhere"]),
     "Keystone is in another region": (

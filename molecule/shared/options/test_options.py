@@ -9,7 +9,8 @@ import pytest
 
 testinfra_hosts = ["ansible://glance_api"]
 FOLDER = Path(__file__).parent
-PROGRAMS = (FOLDER / "every_option.py", FOLDER.parents[2] / "roles/common/files/check_options.py")
+FILES = FOLDER.parents[2] / "roles/common/files"
+PROGRAMS = (FOLDER / "every_option.py", FOLDER / "table_of_options.py", FILES / "check_options.py")
 
 
 @pytest.fixture
@@ -22,13 +23,26 @@ def programs(host):
     host.check_output("rm -r %s", folder)
 
 
-def test_every_option_is_taken_and_no_misspelt_one(host, programs):
+@pytest.fixture
+def release(host):
+    """Give the release of the host, and the Python that has it."""
     variables = host.ansible.get_variables()
-    python = {"venv": "/opt/glance/current/bin/python"}.get(
-        variables.get("glance_install_method", "venv"), "/usr/bin/python3"
-    )
-    every, check = programs
-    judged = json.loads(host.check_output(f"{python} {every} {check} {variables.get('glance_release', '2026.2')}"))
+    packages = variables.get("glance_install_method", "venv") == "package"
+    python = "/usr/bin/python3" if packages else "/opt/glance/current/bin/python"
+    return variables.get("glance_release", "2026.2"), python, packages
+
+
+def test_every_option_is_taken_and_no_misspelt_one(host, programs, release):
+    (name, python, _packages), (every, _table, check) = release, programs
+    judged = json.loads(host.check_output(f"{python} {every} {check} {name}"))
     assert judged["options"] > 400
     assert judged["misspelt"] > 1200
     assert (judged["refused"], judged["accepted"]) == ([], [])
+
+
+def test_what_is_known_before_the_host_is_asked_is_what_it_has(host, programs, release):
+    (name, python, packages), (_every, table, check) = release, programs
+    there = json.loads(host.check_output(f"{python} {table} {check}"))
+    known = json.loads((FILES / f"options-{name}.json").read_text())
+    # Those of a distribution have drivers and plugins of their own, and are left to the host.
+    assert there["policies"] == known["policies"] if packages else there == known

@@ -23,6 +23,7 @@ INTERNAL = re.compile(
 FORM = re.compile(
     r".* should .+, found .+|\S+ is not a variable of glanceops\.image_service( \(did you mean \S+\?\))?"
     r'|"[^"]+" is not a variable of glanceops\.image_service( \(did you mean \S+\?\))?'
+    r"|\[[^]]+\] (\S+ )?of glance_\S+ is no (option|section) of Glance \S+(: .+)?"
     r"|Glance can't use the driver .+ here: .+; .+"
 )
 # What is never right, by what was done: an option that a variable sets, the name of another section for a store, and a

@@ -1,0 +1,237 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that a release does not have and values that it can't read, told before a host has the release.
+
+The tables were made from the wheels of each release (molecule/shared/options/table_of_options.py). What a host has
+installed judges again, with the drivers and authentication plugins that are there, and alone where the release comes
+from a distribution's packages.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import gone, options
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import (
+    FILES,
+    entries,
+    gather,
+    is_dict,
+    printable,
+    sections,
+)
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import ROLES
+
+STORES = "glance_stores"
+_FOLDER = ROLES / "common/files"
+# As oslo.config reads them (oslo_config/types.py, Boolean).
+_BOOLEANS = {"true", "1", "on", "yes", "false", "0", "off", "no"}
+# Options whose values are names of what is installed, by what the table calls those.
+_INSTALLED = {
+    ("image_import_opts", "image_import_plugins"): "import_plugins",
+    ("oslo_messaging_notifications", "driver"): "notification_drivers",
+}
+
+
+class _Option:
+    """An option of a table, with what check_options.py looks at."""
+
+    deprecated_opts = ()
+
+    def __init__(self, name: str, facts: Mapping[str, Any]) -> None:
+        self.dest = name
+        self.multi, self.secret = bool(facts.get("multi")), bool(facts.get("secret"))
+        self.type = _kind(facts)
+
+
+def _kind(facts: Mapping[str, Any]) -> Any:
+    """Return what stands for a type of oslo.config: of its name, with its limits and choices."""
+    kind = type(facts["type"], (), {"bounds": False, **facts})()
+    if "item_type" in facts:
+        kind.item_type = _kind(facts["item_type"])
+    return kind
+
+
+@functools.lru_cache(maxsize=1)
+def _check_options() -> Any:
+    """Return the program that judges on hosts; what of it needs no release is used here."""
+    spec = importlib.util.spec_from_file_location("check_options", _FOLDER / "check_options.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(_FOLDER / "check_options.py")
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program
+
+
+@functools.cache
+def table(release: str) -> Mapping[str, Any]:
+    """Return what a release registers; of one without a table, nothing."""
+    path = _FOLDER / f"options-{release}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+@functools.lru_cache(maxsize=1)
+def _renamed() -> frozenset[tuple[str, str]]:
+    """Return section and name of the options that the role writes by their new names."""
+    content = yaml.safe_load((ROLES / "common/vars/main/options.yml").read_text(encoding="utf-8"))
+    return frozenset((each["section"], each["option"]) for each in content["__glance_renamed_options"])
+
+
+def _known(there: Mapping[str, Any], stores: Mapping[str, str]) -> Any:
+    """Return the options of a table with those of *stores*, drivers by name, as check_options.py has them."""
+    program = _check_options()
+    known = program.Known()
+    parts = {**there["sections"]}
+    for store, driver in {**stores, **dict.fromkeys(program.RESERVED_STORES, "file")}.items():
+        if store.lower() in map(str.lower, there["sections"]):
+            continue  # A name that a store can't have, which is told by itself.
+        parts[store] = there["drivers"].get(driver, {})
+        parts["backend_defaults"] = {**parts.get("backend_defaults", {}), **parts[store]}
+    for section, names in parts.items():
+        known.add(section, [_Option(name, facts) for name, facts in names.items()])
+    return known
+
+
+def _number(kind: Any, text: str) -> None:
+    value = float(text) if type(kind).__name__ == "Float" else int(text)
+    lowest, highest = getattr(kind, "min", None), getattr(kind, "max", None)
+    if (lowest is not None and value < lowest) or (highest is not None and value > highest):
+        raise ValueError(text)
+
+
+def _read(kind: Any, text: str) -> None:
+    """Raise ValueError for a text that oslo.config can't read as a value of a type; of most types it takes any."""
+    name, choices = type(kind).__name__, getattr(kind, "choices", None)
+    bare = text.strip()
+    if name == "Boolean" and bare.lower() not in _BOOLEANS:
+        raise ValueError(text)
+    if name in ("Integer", "Float", "Port") and bare:
+        _number(kind, bare)
+    if name == "String" and choices:
+        same = str.lower if getattr(kind, "ignore_case", False) else str
+        if same(bare) not in map(same, choices):
+            raise ValueError(text)
+    if name == "List" and bare:
+        if kind.bounds and not (bare[0] == "[" and bare[-1] == "]"):
+            raise ValueError(text)
+        for part in bare.strip("[]").split(",") if kind.bounds else bare.split(","):
+            _read(kind.item_type, part)
+
+
+def _texts(value: Any) -> list[str]:
+    """Return what stands in the file for a value."""
+    return [str(each).lower() if isinstance(each, bool) else str(each) for each in entries(value)]
+
+
+def _values(known: Any, section: str, name: str, texts: list[str]) -> Iterator[str]:
+    """Give what is wrong with the values of an option, in the words of check_options.py."""
+    program, option = _check_options(), known.find(section, name)
+    if option is None:
+        return
+    yield from program.repeated(known, {section: {name: texts}})
+    for text in texts:
+        # A reference to another option, or a text in quotes of its own.
+        if "$" in text or text[:1] in ("'", '"'):
+            continue
+        try:
+            _read(option.type, text)
+        except ValueError as error:
+            yield program.value_fault(option, section, name, [printable(text)], error)
+
+
+def _absent(section: str, name: str, texts: list[str], there: Mapping[str, Any]) -> Iterator[str]:
+    """Give what is wrong with names of plugins and drivers, of which wheels bring those of the release alone."""
+    if kind := _INSTALLED.get((section.lower(), name)):
+        names = [each.strip() for text in texts for each in text.strip().strip("[]").split(",")]
+        strange = sorted({printable(each) for each in names if each and "$" not in each} - set(there[kind]))
+        if strange:
+            yield f"[{section}] {name} should be of {', '.join(there[kind])}, found {', '.join(strange)}"
+
+
+def _of_files(given: Mapping[str, Any], there: Mapping[str, Any], release: str) -> Iterator[tuple[str, str]]:
+    program, stores = _check_options(), _drivers(given)
+    known = _known(there, stores)
+    said = [each for judge in (options, gone) for found in judge.faults(given).values() for each in found]
+    # Sections that hold the credentials of another one.
+    credentials = {
+        str(value).lower()
+        for name in FILES
+        for _section, option, value in sections(given.get(name))
+        if option == "auth_section"
+    }
+    strange: set[tuple[str, str]] = set()
+    for variable in FILES:
+        for section, name, value in sections(given.get(variable)):
+            told = any(each.startswith((f"[{section}] {name} ", f"[{section}] should ")) for each in said)
+            if value is None or told or section.lower() in credentials or (section, name) in _renamed():
+                continue
+            if program.plain(section) not in known.sections:
+                # Once, whatever is in it.
+                if (variable, section) not in strange:
+                    end = _section_hint(known, section, given[variable][section])
+                    yield variable, f"[{printable(section)}] of {variable} is no section of Glance {release}{end}"
+                strange.add((variable, section))
+                continue
+            texts = _texts(value)
+            found = [
+                *program.unknown(known, {section: {name: texts}}, release),
+                *_values(known, section, name, texts),
+                *_absent(section, name, texts, there),
+            ]
+            for sentence in found:
+                yield variable, sentence.replace(f"[{section}] {name} ", f"[{section}] {name} of {variable} ", 1)
+
+
+def _section_hint(known: Any, section: str, names: Mapping[str, Any]) -> str:
+    """Return what to do about a section that is none, as the end of a sentence."""
+    near = difflib.get_close_matches(_check_options().plain(section), sorted(known.sections), n=1, cutoff=0.75)
+    there = [other for other, there in sorted(known.sections.items()) if names and names.keys() <= there.keys()]
+    if near:
+        return f": did you mean [{near[0]}]?"
+    return (
+        f": {' and '.join(map(str, names))} belong{'s' * (len(names) == 1)} to [{there[0]}]" if len(there) == 1 else ""
+    )
+
+
+def _drivers(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the drivers of the stores by name."""
+    stores = given.get(STORES)
+    return {str(name): str(store.get("driver")) for name, store in (stores if is_dict(stores) else {}).items()}
+
+
+def _of_stores(given: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    program = _check_options()
+    for store, driver in _drivers(given).items():
+        if driver not in there["drivers"]:
+            continue
+        known = program.Known()
+        known.add(store, [_Option(name, facts) for name, facts in there["drivers"][driver].items()])
+        others = [name for other in there["drivers"] if other != driver for name in there["drivers"][other]]
+        for name, value in (given[STORES][store].get("options") or {}).items():
+            where, texts = f"{name} of the store {store} in {STORES}", _texts(value)
+            if known.find(store, name) is None and name not in others:
+                end = program.hint(known, store, name)
+                yield STORES, f"{where} should be an option of the driver {driver}, found none of that name{end}"
+            elif value is not None:
+                for sentence in _values(known, store, name, texts):
+                    yield STORES, sentence.replace(f"[{store}] {name} ", f"{where} ", 1)
+
+
+def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the sentences about options and values of *given* that glance_release can't take, by variable.
+
+    Nothing is said of a release that comes from packages, or that has no table. No sentence holds a secret.
+    """
+    free = {name for name in (*FILES, STORES) if given.get(name)}
+    release = str(given.get("glance_release") or "")
+    if not free or given.get("glance_install_method", "venv") != "venv" or not table(release):
+        return {}
+    there = table(release)
+    return gather([*_of_files(given, there, release), *_of_stores(given, there)])

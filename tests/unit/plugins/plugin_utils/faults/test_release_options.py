@@ -1,0 +1,131 @@
+"""What the tables of releases tell without a host; molecule/shared/options holds them against the releases."""
+
+import pytest
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import release_options as r
+
+RELEASES = ("ussuri", "2025.1", "2025.2", "2026.1", "2026.2")
+FILE = {"fast": {"driver": "file", "options": {"filesystem_store_datadir": "/srv/fast"}}}
+# By kind of option, texts that oslo.config reads and texts that it does not.
+VALUES = {
+    "Boolean": (["true", "No", " on ", "1"], ["maybe", "2", ""]),
+    "Port": (["0", "65535"], ["65536", "-1", "x"]),
+    "Float": (["0.5", "1"], ["x"]),
+}
+
+
+def told(config, name="glance_api_config", release="2026.2", **more):
+    return r.faults({"glance_release": release, name: config, **more}).get(name, [])
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_option_of_a_release_is_known_and_no_misspelling_of_one_is(release):
+    sections = r.table(release)["sections"]
+    assert sum(map(len, sections.values())) > 400
+    known = r._known(r.table(release), {})
+    program = r._check_options()
+    names = [(section, name) for section in sections for name in sections[section]]
+    refused = [pair for pair in names if list(program.unknown(known, {pair[0]: {pair[1]: ["x"]}}, release))]
+    assert refused == []
+    wrong = [(section, f"{name}z") for section, name in names]
+    taken = [pair for pair in wrong if not list(program.unknown(known, {pair[0]: {pair[1]: ["x"]}}, release))]
+    assert taken == []
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        (
+            {"DEFAULT": {"debgu": True}},
+            "[DEFAULT] debgu of glance_api_config is no option of Glance 2026.2: did you mean debug?",
+        ),
+        (
+            {"task": {"limit_param_default": 5}},
+            "[task] limit_param_default of glance_api_config is no option of Glance 2026.2: limit_param_default "
+            "belongs to [DEFAULT]",
+        ),
+        (
+            {"corss": {"allowed_origin": "*", "max_age": 5}},
+            "[corss] of glance_api_config is no section of Glance 2026.2: did you mean [cors]?",
+        ),
+        (
+            {"DEFAULT": {"debug": "maybe"}},
+            "[DEFAULT] debug of glance_api_config should be true or false, found 'maybe'",
+        ),
+        (
+            {"DEFAULT": {"api_limit_max": 0}},
+            "[DEFAULT] api_limit_max of glance_api_config should be a whole number from 1, found '0'",
+        ),
+        (
+            {"image_conversion": {"output_format": "vhdx2"}},
+            "[image_conversion] output_format of glance_api_config should be one of qcow2, raw, vmdk, found 'vhdx2'",
+        ),
+        (
+            {"cors": {"allow_methods": ["GET", "PUT"]}},
+            "[cors] allow_methods of glance_api_config should have one value, found 2: write them as one text, with "
+            "commas",
+        ),
+        (
+            {"image_import_opts": {"image_import_plugins": "[no_op, nosuch]"}},
+            "[image_import_opts] image_import_plugins of glance_api_config should be of image_conversion, "
+            "image_decompression, inject_image_metadata, no_op, found nosuch",
+        ),
+        (
+            {"oslo_messaging_notifications": {"driver": ["log", "pigeon"]}},
+            "[oslo_messaging_notifications] driver of glance_api_config should be of log, messaging, messagingv2, "
+            "noop, routing, test, found pigeon",
+        ),
+    ],
+)
+def test_what_a_release_can_not_take_is_told_with_its_variable(config, sentence):
+    assert told(config) == [sentence]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"DEFAULT": {"debug": True, "api_limit_max": "500", "limit_param_default": None}},
+        # A reference, and options that other judges tell of or that the role renames.
+        {"DEFAULT": {"api_limit_max": "$limit_param_default", "bind_host": "0.0.0.0", "sql_max_pool_size": 3}},
+        {"Cors": {"allowed_origin": "https://dashboard.lab.test"}},
+        {"keystone_authtoken": {"auth_type": "v3applicationcredential", "application_credential_id": "x"}},
+        {"keystone_authtoken": {"auth_section": "mine"}, "mine": {"username": "x"}},
+        {"image_import_opts": {"image_import_plugins": "[inject_image_metadata,no_op]"}},
+        {"os_glance_staging_store": {"filesystem_store_datadir": "/srv/staging"}},
+        {"nowhere": {"gone": None}},
+    ],
+)
+def test_what_it_can_is_let_through(config):
+    assert told(config) == []
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_values_of_a_type(kind):
+    right, wrong = VALUES[kind]
+    limits = {"min": 0, "max": 65535} if kind == "Port" else {}
+    made = r._kind({"type": kind, **limits})
+    for text in right:
+        r._read(made, text)
+    for text in wrong:
+        if text or kind == "Boolean":
+            with pytest.raises(ValueError, match=r".*"):
+                r._read(made, text)
+
+
+def test_options_of_a_store_are_those_of_its_driver():
+    stores = {"fast": {"driver": "file", "options": {"filesystem_store_datadri": "/x", "weight": "many"}}}
+    assert told(stores, "glance_stores") == [
+        "filesystem_store_datadri of the store fast in glance_stores should be an option of the driver file, found "
+        "none of that name: did you mean filesystem_store_datadir?",
+        "weight of the store fast in glance_stores should be a whole number, found 'many'",
+    ]
+    assert told({**FILE, "far": {"driver": "rbd", "options": {"rbd_store_pool": "p"}}}, "glance_stores") == []
+
+
+def test_a_value_that_may_be_secret_is_not_shown():
+    stores = {"s": {"driver": "s3", "options": {"s3_store_secret_key": ["hidden", "hidden"]}}}
+    assert "hidden" not in str(told(stores, "glance_stores"))
+
+
+@pytest.mark.parametrize("more", [{"glance_install_method": "package"}, {"release": "zed"}])
+def test_packages_and_releases_without_a_table_are_left_to_the_host(more):
+    assert told({"DEFAULT": {"debgu": True}}, **more) == []
