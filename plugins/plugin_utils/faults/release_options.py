@@ -94,8 +94,8 @@ def _known(there: Mapping[str, Any], stores: Mapping[str, str]) -> Any:
             continue  # A name that a store can't have, which is told by itself.
         parts[store] = there["drivers"].get(driver, {})
         parts["backend_defaults"] = {**parts.get("backend_defaults", {}), **parts[store]}
-    for section, names in parts.items():
-        known.add(section, [_Option(name, facts) for name, facts in names.items()])
+    # The facts of each, of which an option is made when one is looked at: there are hundreds, and few are set.
+    known.sections = {program.plain(section): names for section, names in parts.items()}
     return known
 
 
@@ -132,10 +132,12 @@ def _texts(value: Any) -> list[str]:
 
 def _values(known: Any, section: str, name: str, texts: list[str]) -> Iterator[str]:
     """Give what is wrong with the values of an option, in the words of check_options.py."""
-    program, option = _check_options(), known.find(section, name)
-    if option is None:
+    program, facts = _check_options(), known.find(section, name)
+    if facts is None:
         return
-    yield from program.repeated(known, {section: {name: texts}})
+    option, alone = _Option(name, facts), program.Known()
+    alone.add(section, [option])
+    yield from program.repeated(alone, {section: {name: texts}})
     for text in texts:
         # A reference to another option, or a text in quotes of its own.
         if "$" in text or text[:1] in ("'", '"'):
@@ -170,7 +172,7 @@ def _of_files(given: Mapping[str, Any], there: Mapping[str, Any], release: str) 
     for variable in FILES:
         for section, name, value in sections(given.get(variable)):
             told = any(each.startswith((f"[{section}] {name} ", f"[{section}] should ")) for each in said)
-            if value is None or told or section.lower() in credentials or (section, name) in _renamed():
+            if value is None or told or section.lower() in credentials:
                 continue
             if program.plain(section) not in known.sections:
                 # Once, whatever is in it.
@@ -180,8 +182,9 @@ def _of_files(given: Mapping[str, Any], there: Mapping[str, Any], release: str) 
                 strange.add((variable, section))
                 continue
             texts = _texts(value)
+            unknown = list(program.unknown(known, {section: {name: texts}}, release))
             found = [
-                *program.unknown(known, {section: {name: texts}}, release),
+                *(unknown if not unknown or (section, name) not in _renamed() else ()),
                 *_values(known, section, name, texts),
                 *_absent(section, name, texts, there),
             ]
@@ -212,7 +215,7 @@ def _of_stores(given: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[t
         if driver not in there["drivers"]:
             continue
         known = program.Known()
-        known.add(store, [_Option(name, facts) for name, facts in there["drivers"][driver].items()])
+        known.sections[program.plain(store)] = there["drivers"][driver]
         others = [name for other in there["drivers"] if other != driver for name in there["drivers"][other]]
         for name, value in (given[STORES][store].get("options") or {}).items():
             where, texts = f"{name} of the store {store} in {STORES}", _texts(value)
