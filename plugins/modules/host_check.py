@@ -87,6 +87,23 @@ options:
     type: list
     elements: str
     version_added: "0.3.0"
+  named_files:
+    description:
+      - Files that options name, each of which must be there. A relative path is looked for where oslo.config does, in
+        C(/etc/glance), C(/etc) and O(home).
+    type: list
+    elements: dict
+    default: []
+    version_added: "0.3.0"
+    suboptions:
+      option:
+        description: Name of the option, with its section or its store.
+        type: str
+        required: true
+      path:
+        description: Path of the file.
+        type: str
+        required: true
   link:
     description: Link to the virtual environment of the release that is deployed.
     type: path
@@ -208,6 +225,16 @@ def holder(inode: str) -> tuple[str, str]:
     return "another program", ""
 
 
+def missing_files(named: list[dict[str, str]], home: str) -> list[str]:
+    """Return a sentence for each file that is not there; a relative path is looked for as oslo.config does."""
+    folders = ("/etc/glance", "/etc", f"{home}/.glance", home)
+    return [
+        f"{each['option']} should name a file of this host, found no {each['path']}: have it made by glance_files"
+        for each in named
+        if not any(os.path.isfile(os.path.join(folder, each["path"])) for folder in folders)
+    ]
+
+
 def port_problems(service: str, units: list[str], listen: dict[str, Any]) -> list[str]:
     """Return a sentence for each socket of none of *units* that holds the wanted address and port."""
     wanted = socket.getaddrinfo(listen["address"], None, type=socket.SOCK_STREAM)[0][4][0]
@@ -318,6 +345,12 @@ def main() -> None:
             "release": {"type": "str", "default": ""},
             "newer_releases": {"type": "list", "elements": "str", "default": []},
             "read_beside": {"type": "list", "elements": "str"},
+            "named_files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"option": {"type": "str", "required": True}, "path": {"type": "str", "required": True}},
+            },
             "link": {"type": "path", "default": "/opt/glance/current"},
             "record_directory": {"type": "path", "default": "/etc/glance/.sets"},
             **mounts.OPTIONS,
@@ -345,6 +378,7 @@ def main() -> None:
         problems += foreign_files.problems(
             foreign_files.read_beside(module.params["service"], module.params["home"], names)
         )
+    problems += missing_files(module.params["named_files"], module.params["home"])
     wanted, unit_directory = module.params["mounts"], module.params["unit_directory"]
     balancing = module.params["haproxy_config"]
     problems += mounts.problems(wanted or [], unit_directory)

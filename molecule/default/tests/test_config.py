@@ -22,6 +22,10 @@ REFUSALS = {
     ),
     "an option of the role": ({"glance_api_config": {"DEFAULT": {"bind_host": "0.0.0.0"}}}, "glance_api_bind_address"),
     "unknown option of uWSGI": ({"glance_api_uwsgi": {"no-such-option": True}}, "no-such-option"),
+    "file that is not there": (
+        {"glance_api_config": {"DEFAULT": {"property_protection_file": "/etc/glance/nothing.conf"}}},
+        "[DEFAULT] property_protection_file should name a file of this host, found no /etc/glance/nothing.conf",
+    ),
     "port in use": ({"glance_api_port": 22}, "sshd"),
     "default store that is not there": ({"glance_default_store": "attic"}, "attic"),
     "database that does not answer": (
@@ -50,7 +54,6 @@ SILENT = {
     "glance_api_config": {
         "DEFAULT": {
             "hashing_algorithm": "sha513",
-            "property_protection_file": "/etc/glance/nothing.conf",
         },
     },
 }
@@ -58,7 +61,6 @@ SAID = (
     "the store away should take data, found Could not connect to the endpoint",
     "hashing_algorithm should be one that Python's hashlib has, found sha513",
     "metadata_encryption_key should be 16 or 24 or 32 bytes long, found 3",
-    "property_protection_file should name a file that Glance can read, found /etc/glance/nothing.conf",
 )
 
 

@@ -157,39 +157,31 @@ def _absent(section: str, name: str, texts: list[str], there: Mapping[str, Any])
             yield f"[{section}] {name} should be of {', '.join(there[kind])}, found {', '.join(strange)}"
 
 
+def _of_option(known: Any, there: Mapping[str, Any], release: str, given: tuple[str, str, Any]) -> Iterator[str]:
+    """Give what is wrong with an option, given as section, name and value, whose section is known."""
+    section, name, texts = given[0], given[1], _texts(given[2])
+    unknown = list(_check_options().unknown(known, {section: {name: texts}}, release))
+    if unknown and (section, name) in _renamed():
+        unknown = []
+    yield from [*unknown, *_values(known, section, name, texts), *_absent(section, name, texts, there)]
+
+
 def _of_files(given: Mapping[str, Any], there: Mapping[str, Any], release: str) -> Iterator[tuple[str, str]]:
-    program, stores = _check_options(), _drivers(given)
-    known = _known(there, stores)
+    known, plain = _known(there, _drivers(given)), _check_options().plain
     said = [each for judge in (options, gone) for found in judge.faults(given).values() for each in found]
-    # Sections that hold the credentials of another one.
-    credentials = {
-        str(value).lower()
-        for name in FILES
-        for _section, option, value in sections(given.get(name))
-        if option == "auth_section"
-    }
-    strange: set[tuple[str, str]] = set()
-    for variable in FILES:
-        for section, name, value in sections(given.get(variable)):
-            told = any(each.startswith((f"[{section}] {name} ", f"[{section}] should ")) for each in said)
-            if value is None or told or section.lower() in credentials:
-                continue
-            if program.plain(section) not in known.sections:
-                # Once, whatever is in it.
-                if (variable, section) not in strange:
-                    end = _section_hint(known, section, given[variable][section])
-                    yield variable, f"[{printable(section)}] of {variable} is no section of Glance {release}{end}"
-                strange.add((variable, section))
-                continue
-            texts = _texts(value)
-            unknown = list(program.unknown(known, {section: {name: texts}}, release))
-            found = [
-                *(unknown if not unknown or (section, name) not in _renamed() else ()),
-                *_values(known, section, name, texts),
-                *_absent(section, name, texts, there),
-            ]
-            for sentence in found:
-                yield variable, sentence.replace(f"[{section}] {name} ", f"[{section}] {name} of {variable} ", 1)
+    every = [(variable, *each) for variable in FILES for each in sections(given.get(variable))]
+    # Sections that hold the credentials of another one may have any name.
+    credentials = {str(value).lower() for *_place, name, value in every if name == "auth_section"}
+    for variable, section, name, value in every:
+        told = any(each.startswith((f"[{section}] {name} ", f"[{section}] should ")) for each in said)
+        if value is None or told or section.lower() in credentials:
+            continue
+        if plain(section) not in known.sections:
+            end = _section_hint(known, section, given[variable][section])
+            yield variable, f"[{printable(section)}] of {variable} is no section of Glance {release}{end}"
+            continue
+        for sentence in _of_option(known, there, release, (section, name, value)):
+            yield variable, sentence.replace(f"[{section}] {name} ", f"[{section}] {name} of {variable} ", 1)
 
 
 def _section_hint(known: Any, section: str, names: Mapping[str, Any]) -> str:

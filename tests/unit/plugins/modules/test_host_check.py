@@ -298,3 +298,19 @@ def test_module_refuses_an_older_release(run_module, tmp_path):
     assert refused["failed"]
     assert "glance_release should be 2026.2 or newer, found 2025.2" in refused["msg"]
     assert "glance_release" not in run_module("host_check", **given).get("msg", "")
+
+
+def test_a_file_that_an_option_names_has_to_be_there(good_host, run_module, tmp_path):
+    there, absent = tmp_path / "there.conf", tmp_path / "absent.conf"
+    there.write_text("")
+    named = [
+        {"option": "[DEFAULT] property_protection_file", "path": str(there)},
+        {"option": "x", "path": "there.conf"},
+    ]
+    assert not run_module("host_check", service="glance-api", home=str(tmp_path), named_files=named)["changed"]
+    named[0]["path"] = str(absent)
+    message = run_module("host_check", service="glance-api", named_files=named[:1])["msg"]
+    assert (
+        f"[DEFAULT] property_protection_file should name a file of this host, found no {absent}: have it made by "
+        "glance_files"
+    ) in message
