@@ -274,13 +274,21 @@ def secret_paths(wanted: Iterable[dict[str, Any]], record: dict[str, Any], kept:
     return sorted({item["path"] for item in wanted if item.get("secret")} | (set(record["secret"]) & set(kept)))
 
 
-def note_secrets(wanted: Iterable[dict[str, Any]], record_path: str) -> None:
-    """Note which files of *wanted* are secret, where nothing else changes, so that their end does not show them."""
-    record = load_record(record_path)
+def note(wanted: Iterable[dict[str, Any]], record_path: str) -> None:
+    """Note what the set *wanted* is where nothing on the host changes: its secret files, and what it has no more.
+
+    Without it, two sets that both had a file would leave it to each other for ever.
+    """
+    record, wanted = load_record(record_path), list(wanted)
     kept = {item["path"] for item in record["previous"] or []}
-    secret = secret_paths(wanted, record, kept)
-    if record["state"] is not None and secret != record["secret"]:
-        save_record(record_path, {**record, "secret": secret})
+    named = {item["path"] for item in wanted}
+    noted = {
+        **record,
+        "secret": secret_paths(wanted, record, kept),
+        "paths": [path for path in record["paths"] if path in named],
+    }
+    if record["state"] is not None and noted != record:
+        save_record(record_path, noted)
 
 
 def swap(

@@ -472,7 +472,7 @@ def present(module: AnsibleModule, record_path: str) -> dict[str, Any]:
     if (changed or pending) and not module.check_mode:
         config_set.swap(wanted, (found, changed), record_path)
     elif not module.check_mode:
-        config_set.note_secrets(wanted, record_path)
+        config_set.note(wanted, record_path)
     secret = {item["path"] for item in wanted if item.get("secret")} | set(record["secret"])
     diff = []
     for old, new in zip(found, changed):

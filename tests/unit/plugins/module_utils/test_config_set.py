@@ -473,12 +473,15 @@ def scrubber(record):
 
 
 def again(record, *wanted):
-    """Do what a run does: put what differs, or note that the service is to be restarted; returns what differed."""
+    """Do what a run does: put what differs, or have the service restarted, or note what is; returns what differed."""
     before = c.load_record(record)
     different = c.compare(list(wanted), before, c.others(record))
     stale = c.changed_by_others(list(wanted), different[1], before)
-    c.swap(list(wanted), different, record)
-    c.confirm(record)
+    if different[1] or stale or before["state"] != c.RUNNING:
+        c.swap(list(wanted), different, record)
+        c.confirm(record)
+    else:
+        c.note(list(wanted), record)
     return [item["path"] for item in different[1]], stale
 
 
@@ -513,6 +516,15 @@ def test_a_file_that_another_set_wants_stays_until_the_last_one_drops_it(place, 
     again(scrubber, both)
     assert again(record) == ([own["path"]], [])
     assert sorted(tree(place)) == [both["path"]]
+    assert again(scrubber) == ([both["path"]], [])
+    assert tree(place) == {}
+
+
+def test_a_file_of_two_sets_goes_when_neither_has_anything_else_to_change(place, record, scrubber):
+    both = file(place / "both", "")
+    again(record, both)
+    again(scrubber, both)
+    assert again(record) == ([], [])
     assert again(scrubber) == ([both["path"]], [])
     assert tree(place) == {}
 
@@ -565,13 +577,13 @@ def test_what_was_secret_is_known_as_such_for_as_long_as_it_is_kept(place, recor
     again(record)
     # It may come back from there, and then go once more.
     assert c.load_record(record)["secret"] == [str(place / "a")]
-    again(record)
+    again(record, file(place / "b", "y"))
     assert c.load_record(record)["secret"] == []
 
 
 def test_a_file_that_becomes_secret_is_noted_without_a_change(place, record):
     plain = file(place / "a", "x")
     again(record, plain)
-    c.note_secrets([{**plain, "secret": True}], record)
+    c.note([{**plain, "secret": True}], record)
     assert c.load_record(record)["secret"] == [str(place / "a")]
     assert c.load_record(record)["state"] == c.RUNNING
