@@ -50,7 +50,6 @@ SILENT = {
         },
         "read": {"driver": "http"},
     },
-    "glance_config": {"DEFAULT": {"metadata_encryption_key": "abc"}},
     "glance_api_config": {
         "DEFAULT": {
             "hashing_algorithm": "sha513",
@@ -60,7 +59,6 @@ SILENT = {
 SAID = (
     "the store away should take data, found Could not connect to the endpoint",
     "hashing_algorithm should be one that Python's hashlib has, found sha513",
-    "metadata_encryption_key should be 16 or 24 or 32 bytes long, found 3",
 )
 
 

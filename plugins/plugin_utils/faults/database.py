@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 # oslo.db begins a deferred transaction, which SQLite refuses to turn into a write while another one writes.
+_URL = re.compile(r"[a-z]\w*(\+\w+)?://")
 _REASON = (
     "Glance on SQLite answers users who work at the same time with errors and loses images. docs/database.md tells how "
     "MariaDB is deployed on the same host and how images come along"
@@ -16,12 +18,17 @@ _REASON = (
 
 
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the sentences about each variable of *given* that asks for SQLite, by its name."""
-    found = {}
+    """Return the sentences about each variable of *given* that asks for SQLite or is no URL, by its name."""
+    found, url = {}, str(given.get("glance_database_url") or "")
     if given.get("glance_database_engine") == "sqlite":
-        found["glance_database_engine"] = "glance_database_engine should be mariadb or postgresql, found sqlite"
-    if str(given.get("glance_database_url")).startswith("sqlite"):
-        found["glance_database_url"] = (
-            "glance_database_url should be the URL of a MariaDB or PostgreSQL server, found one of SQLite"
+        found["glance_database_engine"] = (
+            f"glance_database_engine should be mariadb or postgresql, found sqlite: {_REASON}"
         )
-    return {name: [f"{sentence}: {_REASON}"] for name, sentence in found.items()}
+    if url.startswith("sqlite"):
+        wanted = "glance_database_url should be the URL of a MariaDB or PostgreSQL server, found one of SQLite"
+        found["glance_database_url"] = f"{wanted}: {_REASON}"
+    elif url and not _URL.match(url):
+        # Not shown, since it may hold a password in another form.
+        example = "mysql+pymysql://glance:PASSWORD@192.0.2.7/glance"
+        found["glance_database_url"] = f"glance_database_url should be a URL such as {example}, found another text"
+    return {name: [sentence] for name, sentence in found.items()}

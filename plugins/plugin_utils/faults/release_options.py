@@ -38,6 +38,9 @@ _INSTALLED = {
     ("image_import_opts", "image_import_plugins"): "import_plugins",
     ("oslo_messaging_notifications", "driver"): "notification_drivers",
 }
+# Of an AES key in bytes (glance/common/crypt.py).
+_KEY = ("DEFAULT", "metadata_encryption_key")
+_KEY_LENGTHS = (16, 24, 32)
 
 
 class _Option:
@@ -164,6 +167,9 @@ def _of_option(known: Any, there: Mapping[str, Any], release: str, given: tuple[
     if unknown and (section, name) in _renamed():
         unknown = []
     yield from [*unknown, *_values(known, section, name, texts), *_absent(section, name, texts, there)]
+    length = len(texts[-1].encode()) if texts else 0
+    if (section, name) == _KEY and "$" not in texts[-1] and length not in _KEY_LENGTHS:
+        yield f"[{section}] {name} should be 16, 24 or 32 bytes long, found {length}"
 
 
 def _of_files(given: Mapping[str, Any], there: Mapping[str, Any], release: str) -> Iterator[tuple[str, str]]:
