@@ -96,8 +96,10 @@ SHOWN = {
     *("option config_file of [paste_deploy]", "driver", "directory", "directories", "path"),
     *(place for place in PLACES if place.startswith("option ") and "[" in place),
     *(name for name in KNOWN if name.endswith(("_address", "_directory", "_directories", "_ca_file", "_public_url"))),
+    "glance_api_policy",
     "glance_api_trusted_proxies",
     "glance_default_store",
+    "rule",
 }
 
 
