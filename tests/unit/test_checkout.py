@@ -9,6 +9,8 @@ import tarfile
 
 import pytest
 import yaml
+from ansible_collections.glanceops.image_service.plugins.action.check_variables import judge
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs
 
 PROJECT = pathlib.Path(__file__).parents[2]
 DOCS = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md")), *sorted(PROJECT.glob("roles/*/README.md"))]
@@ -98,13 +100,23 @@ def test_variables_of_the_docs_exist():
     assert {(document, name) for document, name in found if name not in known | NO_VARIABLES} == set()
 
 
-def test_entry_points_of_the_docs_have_variables_to_show():
-    found = named(r"ansible-doc -t role -e (\w+ glanceops\.image_service\.\w+)")
-    assert len(found) > 3
-    for _document, words in found:
-        entry, role = words.split(" glanceops.image_service.")
-        spec = yaml.safe_load((PROJECT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]
-        assert spec[entry]["options"], words
+@pytest.mark.parametrize("command", sorted({words for _document, words in named(r"(ansible-doc [^`]*)`")}))
+def test_commands_of_the_docs_show_what_there_is(command):
+    shown = run(*command.replace("NAME", "image_import").split())
+    assert shown.returncode == 0, shown.stderr
+    # Of what it does not find, it shows nothing and ends well.
+    assert "glanceops.image_service" in shown.stdout
+    assert len(shown.stdout.splitlines()) > 5
+
+
+def test_examples_of_make_and_the_docs_are_taken():
+    options = specs.operator_options(
+        yaml.safe_load(path.read_text()) for path in specs.ROLES.glob("*/meta/argument_specs.yml")
+    )
+    texts = [path.read_text() for path in (PROJECT / "Makefile", *DOCS)]
+    given = [pair.partition("=") for text in texts for pair in re.findall(r"ARGS='[^']*-e (\S+=[^\s']+)", text)]
+    assert len(given) > 5
+    assert [judge({name: value}, options) for name, _equals, value in given] == [[]] * len(given)
 
 
 def test_every_playbook_is_in_the_readme_and_a_listed_target(listed):
