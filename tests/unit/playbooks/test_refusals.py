@@ -336,6 +336,46 @@ IDENTITY = {
 MARIADB = {"glance_database_engine": "mariadb", "glance_database_password": "hidden"}
 # What the variables of a host alone show, with words of the sentence.
 ALONE = [
+    # What the release says: a fresh host has no package, user or file of it yet.
+    *(
+        ({"glance_api_config": {section: {option: value}}}, said)
+        for section, option, value, said in [
+            (
+                "DEFAULT",
+                "debgu",
+                True,
+                "[DEFAULT] debgu of glance_api_config is no option of Glance 2026.2: did you mean debug?",
+            ),
+            (
+                "DEFAULT",
+                "debug",
+                "maybe",
+                "[DEFAULT] debug of glance_api_config should be true or false, found 'maybe'",
+            ),
+            ("keystone_authtoken", "usrname", "x", "is no option of Glance 2026.2: did you mean username?"),
+            ("image_conversion", "output_format", "vhdx2", "should be one of qcow2, raw, vmdk, found 'vhdx2'"),
+            ("image_import_opts", "image_import_plugins", "[nosuch]", "no_op, found nosuch"),
+            ("oslo_messaging_notifications", "driver", "nosuch", "test, found nosuch"),
+        ]
+    ),
+    (
+        {"glance_config": {"DEFAULT": {"metadata_encryption_key": "hidden"}}},
+        "[DEFAULT] metadata_encryption_key of glance_config should be 16, 24 or 32 bytes long, found 6",
+    ),
+    (
+        {"glance_release": "ussuri", "glance_api_config": {"DEFAULT": {"use_keystone_limits": True}}},
+        "option of Glance ussuri",
+    ),
+    (
+        {"glance_api_policy": {"get_image": "role admin"}},
+        "get_image of glance_api_policy should be a rule that oslo.policy",
+    ),
+    ({"glance_api_policy": {"get_imag": "@"}}, "found neither: did you mean get_image?"),
+    ({"glance_database_host": "db host;x"}, "glance_database_host should be an address or a name of a host"),
+    (
+        {"glance_api_trusted_proxies": ["proxy1"]},
+        "an entry of glance_api_trusted_proxies should be an address or a network",
+    ),
     ({"glance_release": 2026.2, "glance_health_timeout": 0}, "glance_health_timeout should be 1 or more, found 0"),
     ({"glance_scrub_time": -1}, "glance_scrub_time should be 0 or more, found -1"),
     ({"glance_api_port": 0}, "glance_api_port should be from 1 to 65535, found 0"),
