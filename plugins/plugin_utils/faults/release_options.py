@@ -33,6 +33,7 @@ STORES = "glance_stores"
 _FOLDER = ROLES / "common/files"
 # As oslo.config reads them (oslo_config/types.py, Boolean).
 _BOOLEANS = {"true", "1", "on", "yes", "false", "0", "off", "no"}
+_QUOTES = ("'", '"')
 # Options whose values are names of what is installed, by what the table calls those.
 _INSTALLED = {
     ("image_import_opts", "image_import_plugins"): "import_plugins",
@@ -105,7 +106,10 @@ def _known(there: Mapping[str, Any], stores: Mapping[str, str]) -> Any:
 def _number(kind: Any, text: str) -> None:
     value = float(text) if type(kind).__name__ == "Float" else int(text)
     lowest, highest = getattr(kind, "min", None), getattr(kind, "max", None)
+    choices = getattr(kind, "choices", None)
     if (lowest is not None and value < lowest) or (highest is not None and value > highest):
+        raise ValueError(text)
+    if choices and str(value) not in choices:
         raise ValueError(text)
 
 
@@ -122,10 +126,15 @@ def _read(kind: Any, text: str) -> None:
         if same(bare) not in map(same, choices):
             raise ValueError(text)
     if name == "List" and bare:
-        if kind.bounds and not (bare[0] == "[" and bare[-1] == "]"):
+        # Commas at the end count for nothing.
+        bare = bare.rstrip(",")
+        if kind.bounds and not (len(bare) > 1 and bare[0] == "[" and bare[-1] == "]"):
             raise ValueError(text)
-        for part in bare.strip("[]").split(",") if kind.bounds else bare.split(","):
-            _read(kind.item_type, part)
+        parts = bare[1:-1] if kind.bounds else bare
+        for part in parts.split(",") if parts else ():
+            # Some lists take quotes around a part, and then any text in them.
+            if part.strip()[:1] not in _QUOTES:
+                _read(kind.item_type, part)
 
 
 def _texts(value: Any) -> list[str]:
@@ -140,10 +149,13 @@ def _values(known: Any, section: str, name: str, texts: list[str]) -> Iterator[s
         return
     option, alone = _Option(name, facts), program.Known()
     alone.add(section, [option])
-    yield from program.repeated(alone, {section: {name: texts}})
+    # Of several values, what each is matters once one is chosen.
+    if told := list(program.repeated(alone, {section: {name: texts}})):
+        yield from told
+        return
     for text in texts:
         # A reference to another option, or a text in quotes of its own.
-        if "$" in text or text[:1] in ("'", '"'):
+        if "$" in text or text[:1] in _QUOTES:
             continue
         try:
             _read(option.type, text)
@@ -154,7 +166,8 @@ def _values(known: Any, section: str, name: str, texts: list[str]) -> Iterator[s
 def _absent(section: str, name: str, texts: list[str], there: Mapping[str, Any]) -> Iterator[str]:
     """Give what is wrong with names of plugins and drivers, of which wheels bring those of the release alone."""
     if kind := _INSTALLED.get((section.lower(), name)):
-        names = [each.strip() for text in texts for each in text.strip().strip("[]").split(",")]
+        # Quotes around a part belong to the list.
+        names = [each.strip(" \t'\"") for text in texts for each in text.strip(" \t[],").split(",")]
         strange = sorted({printable(each) for each in names if each and "$" not in each} - set(there[kind]))
         if strange:
             yield f"[{section}] {name} should be of {', '.join(there[kind])}, found {', '.join(strange)}"
@@ -166,7 +179,8 @@ def _of_option(known: Any, there: Mapping[str, Any], release: str, given: tuple[
     unknown = list(_check_options().unknown(known, {section: {name: texts}}, release))
     if unknown and (section, name) in _renamed():
         unknown = []
-    yield from [*unknown, *_values(known, section, name, texts), *_absent(section, name, texts, there)]
+    # What can't be read has no names to look for.
+    yield from [*unknown, *_values(known, section, name, texts)] or _absent(section, name, texts, there)
     length = len(texts[-1].encode()) if texts else 0
     if (section, name) == _KEY and "$" not in texts[-1] and length not in _KEY_LENGTHS:
         yield f"[{section}] {name} should be 16, 24 or 32 bytes long, found {length}"

@@ -129,3 +129,49 @@ def test_a_value_that_may_be_secret_is_not_shown():
 @pytest.mark.parametrize("more", [{"glance_install_method": "package"}, {"release": "zed"}])
 def test_packages_and_releases_without_a_table_are_left_to_the_host(more):
     assert told({"DEFAULT": {"debgu": True}}, **more) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "right", "wrong"),
+    [
+        ({}, ["a,b,", "[a]", "", " , ", "'a'"], []),
+        ({"bounds": True}, ["[a,b]", "[a],", "[]", "[ ]", "[a,],,", "['a','b']"], ["a", "[a", "a]", "[", "[a],b"]),
+        ({"item_type": {"type": "Integer", "min": 0}}, ["1,2,", " 1 , 2", "1,,2"], ["1,x", "1,-2"]),
+        (
+            {"bounds": True, "item_type": {"type": "String", "choices": ["a", "b"]}},
+            ["[a,b]", "['a', \"b\"]", "[a],", "[]"],
+            ["[c]", "[a,c]", "[a,]"],
+        ),
+    ],
+)
+def test_lists_are_read_as_oslo_config_reads_them(facts, right, wrong):
+    made = r._kind({"type": "List", "item_type": {"type": "String"}, **facts})
+    for text in right:
+        r._read(made, text)
+    for text in wrong:
+        with pytest.raises(ValueError, match=r".*"):
+            r._read(made, text)
+
+
+def test_a_number_of_a_few_is_one_of_them():
+    made = r._kind({"type": "Integer", "choices": ["2", "3"]})
+    r._read(made, "3")
+    with pytest.raises(ValueError, match="4"):
+        r._read(made, "4")
+
+
+@pytest.mark.parametrize("text", ["['no_op']", '["no_op", "image_conversion"]', "[no_op],", "[no_op,]", "[]", "[ ]"])
+def test_plugins_may_stand_in_quotes_and_before_a_comma(text):
+    assert told({"image_import_opts": {"image_import_plugins": text}}) == []
+
+
+@pytest.mark.parametrize("text", ["no_such", "['no_such']", "[no_op, no_such]", ["no_op", "no_such"]])
+def test_a_list_of_plugins_that_is_wrong_is_told_once(text):
+    assert len(told({"image_import_opts": {"image_import_plugins": text}})) == 1
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_limit_of_zero_is_one(release):
+    (sentence,) = told({"database": {"connection_debug": -1}}, release=release)
+    assert sentence.endswith("should be a whole number from 0 to 100, found '-1'")
+    assert told({"database": {"connection_debug": 0}}, release=release) == []
