@@ -28,7 +28,10 @@ def described(kind: Any) -> dict[str, Any]:
         facts["choices"] = [str(each) for each in facts["choices"]]
     if type(kind).__name__ == "List":
         facts["item_type"] = described(kind.item_type)
-    return {"type": type(kind).__name__, **{name: fact for name, fact in facts.items() if fact not in (None, False)}}
+    return {
+        "type": type(kind).__name__,
+        **{name: fact for name, fact in facts.items() if fact is not None and fact is not False},
+    }
 
 
 def table(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
