@@ -125,7 +125,7 @@ def _read(kind: Any, text: str) -> None:
         same = str.lower if getattr(kind, "ignore_case", False) else str
         if same(bare) not in map(same, choices):
             raise ValueError(text)
-    if name == "List" and bare:
+    if name == "List" and (bare or kind.bounds):
         # Commas at the end count for nothing.
         bare = bare.rstrip(",")
         if kind.bounds and not (len(bare) > 1 and bare[0] == "[" and bare[-1] == "]"):

@@ -135,7 +135,11 @@ def test_packages_and_releases_without_a_table_are_left_to_the_host(more):
     ("facts", "right", "wrong"),
     [
         ({}, ["a,b,", "[a]", "", " , ", "'a'"], []),
-        ({"bounds": True}, ["[a,b]", "[a],", "[]", "[ ]", "[a,],,", "['a','b']"], ["a", "[a", "a]", "[", "[a],b"]),
+        (
+            {"bounds": True},
+            ["[a,b]", "[a],", "[]", "[ ]", "[a,],,", "['a','b']"],
+            ["", ",", "a", "[a", "a]", "[", "[a],b"],
+        ),
         ({"item_type": {"type": "Integer", "min": 0}}, ["1,2,", " 1 , 2", "1,,2"], ["1,x", "1,-2"]),
         (
             {"bounds": True, "item_type": {"type": "String", "choices": ["a", "b"]}},
