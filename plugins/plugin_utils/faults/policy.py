@@ -11,9 +11,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.release_options import table
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import gather, is_dict, printable
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import (
+    entries,
+    gather,
+    is_dict,
+    printable,
+    sections,
+)
 
 POLICY = "glance_api_policy"
+_CONFIGS = ("glance_config", "glance_api_config")
 _QUOTES = ('""', "''")
 
 
@@ -46,6 +53,12 @@ def readable(rule: str) -> bool:
     return found in ("", "check")
 
 
+def _set(given: Mapping[str, Any], *options: str) -> list[str]:
+    """Return what the API's options of these names are set to, whatever their section."""
+    every = [each for variable in _CONFIGS for each in sections(given.get(variable))]
+    return [str(text) for _section, name, value in every if name in options for text in entries(value) if value]
+
+
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sentences about the rules in *given*; the names are those of the release, if it has a table."""
     rules = given.get(POLICY)
@@ -63,12 +76,16 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
     release = str(given.get("glance_release") or "")
     shipped = set(table(release).get("policies", ())) if given.get("glance_install_method", "venv") == "venv" else set()
     asked = {name for rule in rules.values() for name in re.findall(r"\brule:([^\s()]+)", str(rule))}
-    for name in sorted(map(str, set(rules) - shipped - asked)) if shipped else ():
+    # What else names rules: an option, the file of property protections, and files of rules in other directories.
+    asking = {*asked, *_set(given, "policy_default_rule")}
+    elsewhere = bool(_set(given, "policy_dirs"))
+    protections = "policies" in _set(given, "property_protection_rule_format")
+    for name in sorted(map(str, set(rules) - shipped - asking)) if shipped and not (elsewhere or protections) else ():
         near = difflib.get_close_matches(name, sorted(shipped), n=1, cutoff=0.75)
         hint = f"did you mean {near[0]}?" if near else "take it away"
         wanted = f"{printable(name)} of {POLICY} should be a rule of Glance {release}, or one that another rule names"
         found.append((POLICY, f"{wanted}, found neither: {hint}"))
-    for name in sorted(asked - shipped - set(rules)) if shipped else ():
+    for name in sorted(asked - shipped - set(rules)) if shipped and not elsewhere else ():
         wanted = f"{POLICY} should have every rule that one of it names"
         found.append((POLICY, f"{wanted}, found rule:{printable(name)} without one: add it, or name another"))
     return gather(found)

@@ -6,6 +6,8 @@ can't be read, an import plugin that is not there. Runs in the sandbox of the se
 
 from __future__ import annotations
 
+import configparser
+import glob
 import hashlib
 import importlib
 import io
@@ -136,6 +138,35 @@ def check_stores() -> Iterator[str]:
 # -------------------------------------------------------------------------------------------- what serves some requests
 
 
+def other_rules() -> dict[str, Any]:
+    """Return the rules in the directories that oslo.policy looks in too; of a file that is none, nothing."""
+    rules: dict[str, Any] = {}
+    for folder in cfg.CONF.oslo_policy.policy_dirs:
+        for path in sorted(glob.glob(os.path.join(cfg.CONF.find_file(folder) or folder, "*"))):
+            try:
+                with open(path, encoding="utf-8") as handle:
+                    found = yaml.safe_load(handle)
+            except (OSError, UnicodeDecodeError, yaml.YAMLError):
+                continue
+            rules.update(found if isinstance(found, dict) else {})
+    return rules
+
+
+def protecting() -> set[str]:
+    """Return the rules that the file of property protections names, which may be some of the operator's own."""
+    path = cfg.CONF.property_protection_file
+    found = cfg.CONF.find_file(path) if path else None
+    if not found or cfg.CONF.property_protection_rule_format != "policies":
+        return set()
+    parser = configparser.ConfigParser()
+    try:
+        parser.read(found, encoding="utf-8")
+        return {value for section in parser.sections() for _operation, value in parser.items(section)}
+    except (configparser.Error, OSError, UnicodeDecodeError):
+        # Which check_property_protections tells.
+        return set()
+
+
 def check_policy() -> Iterator[str]:
     """Give a sentence for each rule of the policy that nobody asks for, or that oslo.policy takes for 'nobody'."""
     name = cfg.CONF.oslo_policy.policy_file
@@ -160,12 +191,14 @@ def check_policy() -> Iterator[str]:
         yield f"{named} should hold rules by name, found another thing: write each as NAME: RULE"
         return
     shipped = {rule.name for rule in policies.list_rules()}
+    others = other_rules()
     # As oslo.policy takes rules apart: by blanks, and brackets around (oslo_policy/_parser.py, _parse_tokenize).
     asked = {name for rule in rules.values() for name in re.findall(r"\brule:([^\s()]+)", str(rule))}
-    unknown = sorted(map(str, set(rules) - shipped - asked))
+    asked |= {name for rule in others.values() for name in re.findall(r"\brule:([^\s()]+)", str(rule))}
+    unknown = sorted(map(str, set(rules) - shipped - asked - protecting() - {cfg.CONF.oslo_policy.policy_default_rule}))
     if unknown:
         yield f"{named} holds {', '.join(unknown)}, which no rule of Glance is called"
-    for rule in sorted(asked - shipped - set(rules)):
+    for rule in sorted(asked - shipped - set(rules) - set(others)):
         yield f"{named} names rule:{rule}, which is not there"
     for rule, text in rules.items():
         # A null lets everybody, and what can't be taken apart fails the first request.

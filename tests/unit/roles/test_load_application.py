@@ -83,8 +83,9 @@ def program(monkeypatch, tmp_path):
         enabled_backends={},
         glance_store=types.SimpleNamespace(default_backend="a"),
         property_protection_file=None,
-        oslo_policy=types.SimpleNamespace(policy_file="policy.yaml"),
-        find_file=lambda path: path if os.path.exists(path) else None,
+        property_protection_rule_format="roles",
+        oslo_policy=types.SimpleNamespace(policy_file="policy.yaml", policy_dirs=[], policy_default_rule="default"),
+        find_file=lambda path: path if path and os.path.exists(path) else None,
         image_import_opts=types.SimpleNamespace(image_import_plugins=["no_op"]),
         oslo_messaging_notifications=types.SimpleNamespace(driver=[]),
         image_cache_dir=None,
@@ -320,3 +321,23 @@ def test_all_that_is_wrong_is_printed_and_the_program_ends(program, capsys):
     with pytest.raises(EndedError, match="1"):
         program.end(["one", "two\nlines"])
     assert capsys.readouterr().out == "load_application: one\nload_application: two lines\n"
+
+
+def test_rules_that_something_else_names_or_holds_are_right(program, tmp_path):
+    (tmp_path / "policy.yaml").write_text("creator: role:creator\nnobody: '!'\nshared: '@'\nget_image: rule:far\n")
+    assert list(program.check_policy()) == [
+        "policy.yaml holds creator, nobody, shared, which no rule of Glance is called",
+        "policy.yaml names rule:far, which is not there",
+    ]
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/own.yaml").write_text("far: role:far\ndelete_image: rule:shared\n")
+    (tmp_path / "more/broken.yaml").write_text("a: [")
+    program.conf.oslo_policy.policy_dirs = [str(tmp_path / "more"), "no_such.d"]
+    program.conf.oslo_policy.policy_default_rule = "nobody"
+    program.conf.property_protection_file = str(tmp_path / "p.conf")
+    program.conf.property_protection_rule_format = "policies"
+    (tmp_path / "p.conf").write_text("[x_.*]\ncreate = creator\nread = creator\n")
+    assert list(program.check_policy()) == []
+    # A file that can't be read is told of by itself.
+    (tmp_path / "p.conf").write_text("create = creator\n")
+    assert list(program.check_policy()) == ["policy.yaml holds creator, which no rule of Glance is called"]

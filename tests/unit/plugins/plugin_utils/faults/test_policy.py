@@ -62,3 +62,24 @@ def test_names_are_those_of_the_release_or_of_other_rules(rules, said):
 def test_names_are_left_to_the_host_without_a_table():
     given = {"glance_api_policy": {"get_imag": "@"}, "glance_release": "2026.2", "glance_install_method": "package"}
     assert policy.faults(given) == {}
+
+
+@pytest.mark.parametrize(
+    ("rules", "config"),
+    [
+        # As in Glance's own documentation of property protections.
+        (
+            {"glance_creator": "role:admin or role:spl_role"},
+            {"DEFAULT": {"property_protection_file": "/etc/glance/p", "property_protection_rule_format": "policies"}},
+        ),
+        ({"nobody": "!"}, {"oslo_policy": {"policy_default_rule": "nobody"}}),
+        ({"nobody": "!"}, {"DEFAULT": {"policy_default_rule": "nobody"}}),
+        ({"shared": "@"}, {"oslo_policy": {"policy_dirs": ["/etc/glance/rules"]}}),
+        ({"get_image": "rule:shared"}, {"oslo_policy": {"policy_dirs": "/etc/glance/rules"}}),
+    ],
+)
+def test_rules_may_be_named_or_held_elsewhere(rules, config):
+    given = {"glance_release": "2026.2", "glance_api_policy": rules}
+    assert len(policy.faults(given)["glance_api_policy"]) == 1
+    assert policy.faults({**given, "glance_config": config}) == {}
+    assert policy.faults({**given, "glance_api_config": config}) == {}
