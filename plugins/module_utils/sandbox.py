@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -89,18 +90,38 @@ def with_drop_ins(unit: str, service: str, directories: Sequence[str] = _DROP_IN
     texts = [unit]
     # Of two with one name the later one counts, be it empty.
     for _name, path in sorted({os.path.basename(path): path for path in paths}.items()):
-        with open(path, encoding="utf-8", errors="replace") as handle:
+        # systemd passes over what is no file that can be read, too.
+        with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as handle:
             texts.append(handle.read())
     return "\n".join(texts)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Give the lines of a unit without the blanks around them, a line that goes on as one, and no comments.
+
+    As systemd reads them: a backslash at the end of a line is a blank, and comments may stand between
+    (systemd.syntax(7)).
+    """
+    begun = ""
+    for line in text.splitlines():
+        bare = line.strip()
+        if bare.startswith(("#", ";")):
+            continue
+        if bare.endswith("\\"):
+            begun += f"{bare[:-1]} "
+            continue
+        yield (begun + bare).strip()
+        begun = ""
+    yield begun.strip()
 
 
 def properties(unit: str, service: str) -> Iterator[str]:
     """Give C(NAME=VALUE) for each line in C([Service]) of a unit's text that says what the *service* may do."""
     section = ""
-    for line in unit.splitlines():
+    for line in _lines(unit):
         if line.startswith("["):
-            section = line.strip()
-        elif section == "[Service]" and "=" in line and not line.startswith(("#", ";", *_NOT_OURS)):
+            section = line
+        elif section == "[Service]" and "=" in line and not line.startswith(_NOT_OURS):
             name, _equals, value = line.partition("=")
             yield f"{name.strip()}={expanded(value.strip(), service)}"
 

@@ -81,3 +81,19 @@ def test_the_program_has_its_own_directory_and_environment_and_an_end():
 )
 def test_a_value_is_what_systemd_reads_in_a_unit(written, read):
     assert sandbox.expanded(written, "glance-api") == read
+
+
+def test_units_are_read_line_by_line_as_systemd_does():
+    unit = (
+        "  [Service]\n  # MemoryHigh=1G\n  ; x=y\n  MemoryHigh=2G\n\tExecStart=/bin/true \\\n  --of=it\n"
+        'Environment="A=1" \\\n# in between\n  "B=2" \\\n  C=3\nNice=5 \\\n'
+    )
+    assert list(sandbox.properties(unit, "glance-api")) == ["MemoryHigh=2G", 'Environment="A=1"  "B=2"  C=3', "Nice=5"]
+
+
+def test_drop_ins_that_are_no_files_are_passed_over(tmp_path):
+    folder = tmp_path / "glance-api.service.d"
+    (folder / "10-folder.conf").mkdir(parents=True)
+    (folder / "20-gone.conf").symlink_to(tmp_path / "nowhere")
+    (folder / "30-there.conf").write_text("[Service]\nNice=5\n")
+    assert sandbox.with_drop_ins("[Unit]", "glance-api", [str(tmp_path)]) == "[Unit]\n[Service]\nNice=5\n"
