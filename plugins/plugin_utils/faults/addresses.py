@@ -13,7 +13,8 @@ from typing import Any
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import entries, gather, printable
 
 URLS = {"glance_keystone_public_url": "https://keystone.example.com:5000"}
-INDEXES = ("glance_wheels_index_url", "glance_wheels_extra_index_urls", "glance_wheels_proxy")
+INDEXES = ("glance_wheels_index_url", "glance_wheels_extra_index_urls")
+PROXY = "glance_wheels_proxy"
 NAMES = ("glance_api_bind_address", "glance_registry_bind_address", "glance_loadbalancer_bind_address")
 SERVERS = ("glance_database_host", "glance_database_bind_address", "glance_registry_host")
 PROXIES = "glance_api_trusted_proxies"
@@ -21,9 +22,11 @@ CACHES = "glance_keystone_memcached_servers"
 # RFC 1123, with a letter, so that no half of an address is taken for a name.
 _HOST = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\Z")
 
-_URL = re.compile(r"https?://[^/?#@\s]+(/[^?#@\s]*)?\Z")
-# Of an index or a proxy, which may need a login and may be a folder.
+_URL = re.compile(r"(?i:https?)://[^/?#@\s]+(/[^?#@\s]*)?\Z")
+# Of an index, which may need a login and may be a folder.
 _INDEX = re.compile(r"\w[\w+.-]*://\S+\Z")
+# pip takes one without http:// as well (requests/adapters.py, get_connection_with_tls_context).
+_PROXY = re.compile(r"(\w[\w+.-]*://\S+|([^\s/@]+@)?[\w.-]+:\d{1,5}/?)\Z")
 _LOGIN = re.compile(r"//.*@")
 # As python-memcached takes them (memcache.py, _Host).
 _CACHE = re.compile(
@@ -58,8 +61,11 @@ def is_cache(text: str) -> bool:
 
 
 def is_server(text: str) -> bool:
-    """Whether *text* is an address or a name of another host, which in /etc/hosts may have underscores."""
-    return is_address(re.sub(r"(?<=\w)_(?=\w)", "-", text))
+    """Whether *text* is an address or a name of another host.
+
+    A name in /etc/hosts may have underscores, and one for DNS may end with a dot.
+    """
+    return is_address(re.sub(r"(?<=\w)_(?=\w)", "-", re.sub(r"(?<=[A-Za-z])\.\Z", "", text)))
 
 
 def _shown(value: Any) -> str:
@@ -97,6 +103,8 @@ def _of_urls(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if not _INDEX.match(str(entry)):
                 # Not shown, since it may hold a password in another form.
                 yield name, f"{name} should be a URL such as https://pypi.example.com/simple, found another text"
+    if given.get(PROXY) and not _PROXY.match(str(given[PROXY])):
+        yield PROXY, f"{PROXY} should be a URL such as http://proxy.example.com:3128, found another text"
 
 
 def _of_names(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,7 @@ def test_what_is_no_url_is_refused_without_its_password(url, found):
     )
 
 
-@pytest.mark.parametrize("url", ["", "https://h", "http://192.0.2.1:5000/v3", "https://[2001:db8::1]/identity"])
+@pytest.mark.parametrize("url", ["", "https://h", "HTTP://192.0.2.1:5000/v3", "https://[2001:db8::1]/identity"])
 def test_a_url_is_let_through(url):
     assert faults({"glance_keystone_public_url": url}) == {}
 
@@ -48,7 +48,7 @@ def test_what_no_other_host_is_called_is_refused(name, host):
     assert sentence.endswith(": name one without a port")
 
 
-@pytest.mark.parametrize("host", ["", "db1", "db_1.example.com", "192.0.2.7", "2001:db8::7"])
+@pytest.mark.parametrize("host", ["", "db1", "db.example.com.", "db_1.example.com", "192.0.2.7", "2001:db8::7"])
 @pytest.mark.parametrize("name", SERVERS)
 def test_another_host_is_let_through(name, host):
     assert faults({name: host}) == {}
@@ -87,6 +87,7 @@ def test_an_entry_that_is_no_address_is_refused(name, entry, told):
             for entry in (
                 "h:11211",
                 "cache_1",
+                "cache.example.com.:11211",
                 "192.0.2.7:11211",
                 "[::1]:11211",
                 "inet6:[::1]",
@@ -100,9 +101,24 @@ def test_an_entry_that_is_one_is_let_through(name, entry):
     assert faults({name: [entry]}) == {}
 
 
+@pytest.mark.parametrize(
+    "proxy", ["proxy.example.com:3128", "me:hidden@proxy:3128", "192.0.2.7:3128", "http://[::1]:80"]
+)
+def test_a_proxy_may_be_named_as_pip_takes_it(proxy):
+    assert faults({"glance_wheels_proxy": proxy}) == {}
+
+
+@pytest.mark.parametrize("proxy", ["proxy", "me:hidden@proxy", "hidden proxy:3128", "proxy:port"])
+def test_what_is_no_proxy_is_refused_without_its_password(proxy):
+    (sentence,) = faults({"glance_wheels_proxy": proxy})["glance_wheels_proxy"]
+    assert sentence.startswith("glance_wheels_proxy should be a URL such as http://proxy.example.com:3128, found ")
+    assert "hidden" not in sentence
+
+
 @pytest.mark.parametrize("name", ["glance_wheels_index_url", "glance_wheels_proxy"])
 def test_urls_of_an_index_and_of_a_proxy(name):
     for right in ("", "https://u:p@pypi.example.com/simple?a=b", "socks5h://127.0.0.1:1080", "file:///srv/wheels"):
         assert faults({name: right}) == {}
     (sentence,) = faults({name: "pypi.example.com//u:secret@h/simple"})[name]
-    assert sentence.endswith(" should be a URL such as https://pypi.example.com/simple, found another text")
+    assert sentence.startswith(f"{name} should be a URL such as http")
+    assert sentence.endswith(", found another text")
