@@ -90,7 +90,7 @@ options:
   named_files:
     description:
       - Files that options name, each of which must be there. A relative path is looked for where oslo.config does, in
-        C(/etc/glance), C(/etc) and O(home).
+        C(/etc/glance), C(/etc) and O(home). One below any of O(mounts) that is not mounted yet is not looked for.
     type: list
     elements: dict
     default: []
@@ -225,13 +225,17 @@ def holder(inode: str) -> tuple[str, str]:
     return "another program", ""
 
 
-def missing_files(named: list[dict[str, str]], home: str) -> list[str]:
-    """Return a sentence for each file that is not there; a relative path is looked for as oslo.config does."""
+def missing_files(named: list[dict[str, str]], home: str, unseen: list[str]) -> list[str]:
+    """Return a sentence for each file that is not there; a relative path is looked for as oslo.config does.
+
+    Those below the paths that are *unseen*, mounts that are not there or don't answer, are not looked for.
+    """
     folders = ("/etc/glance", "/etc", f"{home}/.glance", home)
     return [
         f"{each['option']} should name a file of this host, found no {each['path']}: have it made by glance_files"
         for each in named
-        if not any(os.path.isfile(os.path.join(folder, each["path"])) for folder in folders)
+        if not any(mounts.below(path, [each["path"]]) for path in unseen)
+        and not any(os.path.isfile(os.path.join(folder, each["path"])) for folder in folders)
     ]
 
 
@@ -378,10 +382,13 @@ def main() -> None:
         problems += foreign_files.problems(
             foreign_files.read_beside(module.params["service"], module.params["home"], names)
         )
-    problems += missing_files(module.params["named_files"], module.params["home"])
     wanted, unit_directory = module.params["mounts"], module.params["unit_directory"]
+    unmounted = mounts.pending(wanted or [], unit_directory)
     balancing = module.params["haproxy_config"]
-    problems += mounts.problems(wanted or [], unit_directory)
+    found = mounts.problems(wanted or [], unit_directory)
+    # A look at a server that is away would wait for ever.
+    unseen = [mount["path"] for mount in wanted or []] if found else unmounted
+    problems += [*missing_files(module.params["named_files"], module.params["home"], unseen), *found]
     if problems:
         module.fail_json(msg=f"{module.params['service']} can't be deployed here: {'; '.join(problems)}.")
     module.exit_json(
@@ -390,7 +397,7 @@ def main() -> None:
         deployed=deployed(module.params["record_directory"]),
         user_pending=user_pending(module.params["user"], module.params["home"]),
         **({} if balancing is None else {"servers": haproxy.configured_servers(balancing)}),
-        **({} if wanted is None else {"pending_mounts": mounts.pending(wanted, unit_directory)}),
+        **({} if wanted is None else {"pending_mounts": unmounted}),
     )
 
 

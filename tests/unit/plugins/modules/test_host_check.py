@@ -314,3 +314,19 @@ def test_a_file_that_an_option_names_has_to_be_there(good_host, run_module, tmp_
         f"[DEFAULT] property_protection_file should name a file of this host, found no {absent}: have it made by "
         "glance_files"
     ) in message
+
+
+def test_a_file_on_a_mount_is_looked_for_once_that_is_there_and_answers(good_host, run_module, tmp_path, monkeypatch):
+    place = tmp_path / "shared"
+    named = [{"option": "[DEFAULT] property_protection_file", "path": str(place / "p.conf")}]
+    given = {
+        "mounts": [{"path": str(place), "src": "nas:/x", "fstype": "nfs4"}],
+        "unit_directory": str(tmp_path),
+        "named_files": named,
+    }
+    assert run_module("host_check", service="glance-api", **given)["pending_mounts"] == [str(place)]
+    monkeypatch.setattr(h.mounts, "pending", lambda *_: [])
+    assert f"found no {place}/p.conf" in run_module("host_check", service="glance-api", **given)["msg"]
+    monkeypatch.setattr(h.mounts, "problems", lambda *_: ["it does not answer"])
+    message = run_module("host_check", service="glance-api", **given)["msg"]
+    assert message == "glance-api can't be deployed here: it does not answer."
