@@ -14,7 +14,7 @@ import difflib
 import functools
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -88,11 +88,15 @@ def _renamed() -> frozenset[tuple[str, str]]:
     return frozenset((each["section"], each["option"]) for each in content["__glance_renamed_options"])
 
 
-def _known(there: Mapping[str, Any], stores: Mapping[str, str]) -> Any:
-    """Return the options of a table with those of *stores*, drivers by name, as check_options.py has them."""
+def _known(there: Mapping[str, Any], stores: Mapping[str, str], origins: Iterable[str] = ()) -> Any:
+    """Return the options of a table as check_options.py has them.
+
+    With those of *stores*, drivers by name, and of sections for further *origins* of browsers' requests.
+    """
     program = _check_options()
     known = program.Known()
     parts = {**there["sections"]}
+    parts.update({origin: parts[program.ORIGINS] for origin in origins if program.ORIGINS in parts})
     for store, driver in {**stores, **dict.fromkeys(program.RESERVED_STORES, "file")}.items():
         if store.lower() in map(str.lower, there["sections"]):
             continue  # A name that a store can't have, which is told by itself.
@@ -129,7 +133,8 @@ def _read(kind: Any, text: str) -> None:
         # Commas at the end count for nothing.
         bare = bare.rstrip(",")
         if kind.bounds and not (len(bare) > 1 and bare[0] == "[" and bare[-1] == "]"):
-            raise ValueError(text)
+            # Of all that is wrong here this alone is told by its own words.
+            raise ValueError("it should begin with [ and end with ]")
         parts = bare[1:-1] if kind.bounds else bare
         for part in parts.split(",") if parts else ():
             # Some lists take quotes around a part, and then any text in them.
@@ -187,9 +192,12 @@ def _of_option(known: Any, there: Mapping[str, Any], release: str, given: tuple[
 
 
 def _of_files(given: Mapping[str, Any], there: Mapping[str, Any], release: str) -> Iterator[tuple[str, str]]:
-    known, plain = _known(there, _drivers(given)), _check_options().plain
+    program = _check_options()
+    plain = program.plain
     said = [each for judge in (options, gone) for found in judge.faults(given).values() for each in found]
     every = [(variable, *each) for variable in FILES for each in sections(given.get(variable))]
+    origins = {section for _variable, section, *_option in every if program.is_origin(section)}
+    known = _known(there, _drivers(given), origins)
     # Sections that hold the credentials of another one may have any name.
     credentials = {str(value).lower() for *_place, name, value in every if name == "auth_section"}
     for variable, section, name, value in every:
@@ -206,8 +214,11 @@ def _of_files(given: Mapping[str, Any], there: Mapping[str, Any], release: str) 
 
 def _section_hint(known: Any, section: str, names: Mapping[str, Any]) -> str:
     """Return what to do about a section that is none, as the end of a sentence."""
-    near = difflib.get_close_matches(_check_options().plain(section), sorted(known.sections), n=1, cutoff=0.75)
-    there = [other for other, there in sorted(known.sections.items()) if names and names.keys() <= there.keys()]
+    program = _check_options()
+    names_of = sorted({*known.sections} - {program.ORIGINS})
+    near = difflib.get_close_matches(program.plain(section), names_of, n=1, cutoff=0.75)
+    others = [(other, there) for other, there in sorted(known.sections.items()) if other not in program.HIDDEN]
+    there = [other for other, there in others if names and names.keys() <= there.keys()]
     if near:
         return f": did you mean [{near[0]}]?"
     return (

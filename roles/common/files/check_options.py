@@ -15,6 +15,7 @@ import copy
 import difflib
 import importlib
 import importlib.util
+import inspect
 import logging
 import pkgutil
 import sys
@@ -61,6 +62,11 @@ LIBRARIES = {
     "vmware": ("oslo_vmware",),
 }
 RESERVED_STORES = ("os_glance_staging_store", "os_glance_tasks_store")
+# Sections for further origins have a name of their own behind this, up to 2025.2 (oslo_middleware/cors.py, _init_conf).
+# What they hold is known by this name alone.
+ORIGINS = "cors."
+# Sections that no hint names.
+HIDDEN = (*RESERVED_STORES, "backend_defaults", ORIGINS)
 
 Given = Mapping[str, Mapping[str, "list[str]"]]
 """Values of options by section and name, as they stand in a file."""
@@ -97,16 +103,20 @@ def plain(section: str) -> str:
     return section if section == DEFAULT else section.lower()
 
 
+def is_origin(section: str) -> bool:
+    """Whether a section is one for a further origin."""
+    return plain(section).startswith(ORIGINS)
+
+
 def hint(known: Known, section: str, name: str) -> str:
     """Return what to do about an option that is not known, as the end of a sentence."""
     here = known.sections.get(plain(section), {})
     if name.replace("-", "_") in here:
         return f": did you mean {name.replace('-', '_')}?"
-    hidden = (*RESERVED_STORES, "backend_defaults")
     sections = difflib.get_close_matches(plain(section), sorted(known.sections), n=1, cutoff=0.75)
     if not here and sections and name in known.sections[sections[0]]:
         return f": did you mean [{sections[0]}]?"
-    there = sorted(other for other, names in known.sections.items() if name in names and other not in hidden)
+    there = sorted(other for other, names in known.sections.items() if name in names and other not in HIDDEN)
     if there:
         return f": {name} belongs to [{'] or ['.join(there[:3])}]"
     near = difflib.get_close_matches(name, sorted(here), n=1, cutoff=0.75)
@@ -215,6 +225,10 @@ def registered() -> Known:
         if name in NAMESPACES:
             for section, options in point.load()():
                 known.add(getattr(section, "name", section), options)
+    from oslo_middleware import cors
+
+    if f'"{ORIGINS}"' in inspect.getsource(cors).replace("'", '"'):
+        known.add(ORIGINS, known.sections["cors"].values())
     # glance-scrubber registers these when it starts.
     from glance import scrubber
 
@@ -229,6 +243,13 @@ def registered() -> Known:
 def last(given: Given, section: str, *names: str) -> str:
     """Return the value of the first of several names that an option has in a file; empty if none is there."""
     return next((given[section][name][-1] for name in names if given.get(section, {}).get(name)), "")
+
+
+def add_origins(known: Known, given: Given) -> None:
+    """Add the sections for further origins, in releases that have them."""
+    there = known.sections.pop(ORIGINS, None)
+    if there is not None:
+        known.sections.update({section: dict(there) for section in given if is_origin(section)})
 
 
 def add_stores(known: Known, given: Given) -> Iterator[str]:
@@ -330,6 +351,7 @@ def faults(path: str, release: str) -> list[str]:
     except UnicodeDecodeError:
         return ["the file should be text in UTF-8, found other bytes in it: write it anew"]
     known = registered()
+    add_origins(known, given)
     found = [*add_stores(known, given), *add_plugins(known, given)]
     return [*found, *unknown(known, given, release), *repeated(known, given), *wrong_values(known, given, path)]
 

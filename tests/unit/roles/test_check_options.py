@@ -266,3 +266,17 @@ def test_a_file_of_another_form_is_told_without_its_lines(program, monkeypatch, 
 
     monkeypatch.setattr(program, "read", read)
     assert program.faults("x", "2026.2") == [told]
+
+
+def test_sections_for_further_origins_are_known_where_a_release_has_them(program):
+    given = {"cors.horizon": {"max_age": ["5"]}, "cors.x": {"maxage": ["5"]}, "corsx": {"max_age": ["5"]}}
+    new, old = program.Known(), program.Known()
+    for known in (new, old):
+        known.add("cors", [option("max_age")])
+    old.add(program.ORIGINS, [option("max_age")])
+    for known in (new, old):
+        program.add_origins(known, given)
+        assert program.ORIGINS not in known.sections
+    assert len(list(program.unknown(new, given, "2026.1"))) == 3
+    said = list(program.unknown(old, given, "2025.2"))
+    assert [sentence.partition(" is no")[0] for sentence in said] == ["[cors.x] maxage", "[corsx] max_age"]

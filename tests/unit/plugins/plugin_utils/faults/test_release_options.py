@@ -164,6 +164,26 @@ def test_a_number_of_a_few_is_one_of_them():
         r._read(made, "4")
 
 
+@pytest.mark.parametrize("release", RELEASES)
+def test_sections_for_further_origins_are_there_up_to_2025_2(release):
+    config = {"cors": {"allowed_origin": "https://a"}, "cors.horizon": {"allowed_origin": "https://b", "max_age": 5}}
+    if release.startswith("2026"):
+        (sentence,) = told(config, release=release)
+        assert sentence.startswith(f"[cors.horizon] of glance_api_config is no section of Glance {release}")
+    else:
+        assert told(config, release=release) == []
+        (sentence,) = told({"cors.horizon": {"max_ages": "x"}}, release=release)
+        assert sentence.endswith(f"is no option of Glance {release}: did you mean max_age?")
+        (sentence,) = told({"corss": {"max_age": 5}}, release=release)
+        assert sentence.endswith(": did you mean [cors]?")
+
+
+@pytest.mark.parametrize("text", ["true\a", "[a\a"])
+def test_a_sentence_has_no_control_characters(text):
+    (sentence,) = told({"image_import_opts": {"image_import_plugins": text}})
+    assert sentence.endswith(f"found '{text[:-1]}?': it should begin with [ and end with ]")
+
+
 @pytest.mark.parametrize("text", ["['no_op']", '["no_op", "image_conversion"]', "[no_op],", "[no_op,]", "[]", "[ ]"])
 def test_plugins_may_stand_in_quotes_and_before_a_comma(text):
     assert told({"image_import_opts": {"image_import_plugins": text}}) == []
