@@ -1,0 +1,41 @@
+"""What a host is asked for before anything is installed on it."""
+
+import pathlib
+
+import yaml
+from ansible_collections.glanceops.image_service.plugins.filter.named_files import named_files
+from jinja2.nativetypes import NativeEnvironment
+
+ROLE = pathlib.Path(__file__).parents[3] / "roles/common"
+TASKS = yaml.safe_load((ROLE / "tasks/install.yml").read_text())
+TLS = yaml.safe_load((ROLE / "vars/main/tls.yml").read_text())
+
+
+def asked_for(**given):
+    jinja = NativeEnvironment()
+    jinja.filters["glanceops.image_service.named_files"] = named_files
+
+    def made(expression, **more):
+        return jinja.from_string(expression).render({**variables, **more})
+
+    variables = {
+        "__glance_config_directory": "/etc/glance",
+        "glance_common_parts": ["stores"],
+        "glance_config": {},
+        "glance_files": [],
+        "glance_install_method": "venv",
+        "glance_tls_ca": "",
+        **given,
+    }
+    authorities = {"path": made(TLS["__glance_tls_authorities"])}
+    items = made(TLS["__glance_tls_items"], __glance_tls_file=authorities)
+    (check,) = [task[name] for task in TASKS for name in task if name.endswith(".host_check")]
+    return [entry["path"] for entry in made(check["named_files"], __glance_tls_items=items)]
+
+
+def test_the_authorities_that_the_role_writes_need_not_be_there():
+    stores = {"far": {"driver": "swift", "options": {"swift_store_cacert": "/etc/glance/ca.pem"}}}
+    assert asked_for(glance_stores=stores) == ["/etc/glance/ca.pem"]
+    assert asked_for(glance_stores=stores, glance_tls_ca="PEM") == []
+    assert asked_for(glance_stores=stores, glance_common_parts=[]) == []
+    assert asked_for(glance_stores=stores, glance_install_method="package") == []
