@@ -36,6 +36,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ("teardown" in item.nodeid, item.path.parent.name == "audit"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """Show with a failed test what the services said in the last minutes, since the hosts go when the run ends."""
+    report = yield
+    config = PROJECT / ".lab" / os.environ.get("MOLECULE_SCENARIO_NAME", "none") / "ssh_config"
+    if report.failed and call.when == "call" and config.is_file():
+        for name in re.findall(r"^Host (\S+)$", config.read_text(), re.MULTILINE):
+            said = "journalctl --no-pager --output=short-iso --since=-3min --lines=60 --unit='glance-*'"
+            ssh = ["ssh", "-F", str(config), "-o", "ConnectTimeout=5", "-o", "BatchMode=yes", name, said]
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                shown = subprocess.run(ssh, capture_output=True, text=True, timeout=30, check=False)
+                report.sections += [(f"journal of {name}", shown.stdout)] if shown.stdout else []
+    return report
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail a run that skipped a test or passed none: a host that is not there must not look like success."""
