@@ -240,6 +240,16 @@ def changed_by_others(wanted: list[dict[str, Any]], changed: list[dict[str, Any]
     return [path for path, digest in now.items() if record["digests"].get(path, digest) != digest]
 
 
+def left_to_others(wanted: list[dict[str, Any]], record: dict[str, Any], shared: Collection[str]) -> list[str]:
+    """Return the paths that the set of *record* had and that stay for others, *shared*, alone.
+
+    Its service reads them no more, and the last set that drops one removes it: a record that went on to name it would
+    keep it for ever.
+    """
+    named = {item["path"] for item in wanted}
+    return [path for path in record["paths"] if path not in named and path in shared]
+
+
 def compare(
     wanted: list[dict[str, Any]], record: dict[str, Any], shared: Collection[str] = ()
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -274,21 +284,13 @@ def secret_paths(wanted: Iterable[dict[str, Any]], record: dict[str, Any], kept:
     return sorted({item["path"] for item in wanted if item.get("secret")} | (set(record["secret"]) & set(kept)))
 
 
-def note(wanted: Iterable[dict[str, Any]], record_path: str) -> None:
-    """Note what the set *wanted* is where nothing on the host changes: its secret files, and what it has no more.
-
-    Without it, two sets that both had a file would leave it to each other for ever.
-    """
-    record, wanted = load_record(record_path), list(wanted)
+def note_secrets(wanted: Iterable[dict[str, Any]], record_path: str) -> None:
+    """Note which files of *wanted* are secret, where nothing else changes, so that their end does not show them."""
+    record = load_record(record_path)
     kept = {item["path"] for item in record["previous"] or []}
-    named = {item["path"] for item in wanted}
-    noted = {
-        **record,
-        "secret": secret_paths(wanted, record, kept),
-        "paths": [path for path in record["paths"] if path in named],
-    }
-    if record["state"] is not None and noted != record:
-        save_record(record_path, noted)
+    secret = secret_paths(wanted, record, kept)
+    if record["state"] is not None and secret != record["secret"]:
+        save_record(record_path, {**record, "secret": secret})
 
 
 def swap(

@@ -463,16 +463,18 @@ def present(module: AnsibleModule, record_path: str) -> dict[str, Any]:
     """Make the set so; returns the result of the module."""
     record = config_set.load_record(record_path)
     wanted = wanted_items(module)
-    found, changed = config_set.compare(wanted, record, config_set.others(record_path))
+    shared = config_set.others(record_path)
+    found, changed = config_set.compare(wanted, record, shared)
     unconfirmed = record["state"] != config_set.RUNNING
     unread = config_set.changed_by_others(wanted, changed, record)
-    pending = not changed and (unconfirmed or bool(unread))
+    left = config_set.left_to_others(wanted, record, shared)
+    pending = not changed and (unconfirmed or bool(unread) or bool(left))
     if changed or unread:
         validate_with_directories(module, found, changed)
     if (changed or pending) and not module.check_mode:
         config_set.swap(wanted, (found, changed), record_path)
     elif not module.check_mode:
-        config_set.note(wanted, record_path)
+        config_set.note_secrets(wanted, record_path)
     secret = {item["path"] for item in wanted if item.get("secret")} | set(record["secret"])
     diff = []
     for old, new in zip(found, changed):

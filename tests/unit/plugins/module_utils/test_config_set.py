@@ -473,15 +473,14 @@ def scrubber(record):
 
 
 def again(record, *wanted):
-    """Do what a run does: put what differs, or have the service restarted, or note what is; returns what differed."""
+    """Do what a run does: put what differs, or have the service restarted, or nothing; returns what differed."""
     before = c.load_record(record)
     different = c.compare(list(wanted), before, c.others(record))
     stale = c.changed_by_others(list(wanted), different[1], before)
-    if different[1] or stale or before["state"] != c.RUNNING:
+    left = c.left_to_others(list(wanted), before, c.others(record))
+    if different[1] or stale or left or before["state"] != c.RUNNING:
         c.swap(list(wanted), different, record)
         c.confirm(record)
-    else:
-        c.note(list(wanted), record)
     return [item["path"] for item in different[1]], stale
 
 
@@ -584,6 +583,6 @@ def test_what_was_secret_is_known_as_such_for_as_long_as_it_is_kept(place, recor
 def test_a_file_that_becomes_secret_is_noted_without_a_change(place, record):
     plain = file(place / "a", "x")
     again(record, plain)
-    c.note([{**plain, "secret": True}], record)
+    c.note_secrets([{**plain, "secret": True}], record)
     assert c.load_record(record)["secret"] == [str(place / "a")]
     assert c.load_record(record)["state"] == c.RUNNING
