@@ -220,7 +220,6 @@ JUDGES = (
     addresses.faults,
     database.faults,
     users.faults,
-    release_options.faults,
     policy.faults,
 )
 
@@ -244,7 +243,8 @@ def judge(
         if "default" in option and name not in given and name not in waiting
     }
     refused = set(wrong)
-    for faults_of in (*JUDGES, functools.partial(files.faults, read=read)):
+    last = (functools.partial(files.faults, read=read), functools.partial(release_options.faults, told=wrong))
+    for faults_of in (*JUDGES, *last):
         shaped = {name: value for name, value in {**defaults, **given}.items() if name not in refused}
         for name, sentences in faults_of({**shaped, "__glance_releases": releases or {}}).items():
             wrong.setdefault(name, []).extend(sentences)

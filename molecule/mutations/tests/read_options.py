@@ -1,6 +1,6 @@
 """Read options as the installed release of Glance does, and compare them with what an inventory says.
 
-read_options.py CHECK_OPTIONS < {FILE: [[SECTION, OPTION, [TEXT ...], LITERAL] ...]}
+read_options.py < {FILE: [[SECTION, OPTION, [TEXT ...], LITERAL] ...]}
 
 Prints what differs, as JSON. An option without texts should be in no file. A text that is literal is what Glance should
 read, dollar signs included; of another one that holds a dollar sign only that it can be read is looked at.
@@ -9,15 +9,16 @@ read, dollar signs included; of another one that holds a dollar sign only that i
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import logging
 import sys
 import warnings
 from typing import Any
 
+import check_options as check
 
-def differences(check: Any, path: str, written: list[Any]) -> list[str]:
+
+def differences(path: str, written: list[Any]) -> list[str]:
     """Return what Glance reads otherwise in a file."""
     from oslo_config import cfg
 
@@ -53,17 +54,13 @@ def differences(check: Any, path: str, written: list[Any]) -> list[str]:
     return told
 
 
-def main(program: str) -> None:
+def main() -> None:
     """Compare all files."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    spec = importlib.util.spec_from_file_location("check_options", program)
-    check = importlib.util.module_from_spec(spec)
-    sys.modules["check_options"] = check
-    spec.loader.exec_module(check)
     written = json.load(sys.stdin)
-    print(json.dumps([told for path, options in written.items() for told in differences(check, path, options)]))
+    print(json.dumps([told for path, options in written.items() for told in differences(path, options)]))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -135,7 +135,7 @@ def differences(host: Any) -> Callable[[Mapping[str, Any]], list[str]]:
 
     def compare(variables: Mapping[str, Any]) -> list[str]:
         asked = {f"/etc/glance/{name}": list(written(variables, name)) for name in CONFIGURATIONS}
-        command = f"/opt/glance/current/bin/python {folder}/read_options.py {folder}/check_options.py"
+        command = f"/opt/glance/current/bin/python {folder}/read_options.py"
         told = json.loads(host.check_output(f"{command} <<'END'\n{json.dumps(asked)}\nEND"))
         rules = yaml.safe_load(host.file("/etc/glance/policy.yaml").content_string)
         for rule, value in (variables.get("glance_api_policy") or {}).items():

@@ -1,19 +1,21 @@
 """Have check_options.py judge every option that the installed release registers, and a misspelling of each.
 
-every_option.py CHECK_OPTIONS RELEASE
+every_option.py RELEASE
 
 Prints how many there are, which valid values were refused and which misspellings were accepted, as JSON.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import sys
 import tempfile
 import warnings
 from typing import Any
+
+import check_options as check
+from table_of_options import one_store_each
 
 # What a type takes, by its name.
 VALUES = {
@@ -47,25 +49,12 @@ def valid(kind: Any, default: Any) -> str:
     return VALUES.get(name, "x")
 
 
-def main(program: str, release: str) -> None:
+def main(release: str) -> None:
     """Judge them all."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    spec = importlib.util.spec_from_file_location("check_options", program)
-    check = importlib.util.module_from_spec(spec)
-    sys.modules["check_options"] = check
-    spec.loader.exec_module(check)
 
-    drivers = sorted(name for name in check.entry_points("glance_store.drivers") if "." not in name)
-    # A store of each driver whose libraries are there.
-    stores = [
-        name
-        for name in drivers
-        if name != "no_conf" and all(importlib.util.find_spec(each) for each in check.LIBRARIES.get(name, ()))
-    ]
-    given: dict[str, dict[str, list[str]]] = {
-        "DEFAULT": {"enabled_backends": [", ".join(f"{name}:{name}" for name in stores)]}
-    }
+    given: dict[str, dict[str, list[str]]] = {"DEFAULT": {"enabled_backends": [one_store_each()]}}
     known = check.registered()
     for section in [section for section, names in known.sections.items() if "auth_section" in names]:
         given[section] = {"auth_type": ["v3password"]}

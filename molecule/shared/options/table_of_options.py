@@ -1,10 +1,8 @@
 """Print what the installed release registers, as roles/common/files/options-RELEASE.json has it.
 
-table_of_options.py CHECK_OPTIONS
-
-Runs with the libraries of the release. Options stand by section and by the name that a file may call them by, those of
-stores by driver; those of authentication plugins are there for all plugins at once. Drivers whose libraries are not
-there are left out.
+Runs with the libraries of the release, and with check_options.py beside it or in PYTHONPATH. Options stand by section
+and by the name that a file may call them by, those of stores by driver; those of authentication plugins are there for
+all plugins at once. Drivers whose libraries are not there are left out.
 """
 
 from __future__ import annotations
@@ -12,10 +10,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-import sys
 import warnings
 from collections.abc import Mapping
 from typing import Any
+
+import check_options as check
 
 # Of a type, what says which values it takes.
 FACTS = ("min", "max", "choices", "ignore_case", "bounds")
@@ -53,33 +52,33 @@ def text(value: Any, depth: int = 3) -> str:
     )
 
 
-def main(program: str) -> None:
+def drivers() -> list[str]:
+    """Return the drivers of stores whose libraries are there."""
+    names = sorted(name for name in check.entry_points("glance_store.drivers") if "." not in name and name != "no_conf")
+    return [name for name in names if all(importlib.util.find_spec(each) for each in check.LIBRARIES.get(name, ()))]
+
+
+def one_store_each() -> str:
+    """Return the value of enabled_backends with a store of each driver, called as it is."""
+    return ",".join(f"{name}:{name}" for name in drivers())
+
+
+def main() -> None:
     """Print the table."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    spec = importlib.util.spec_from_file_location("check_options", program)
-    check = importlib.util.module_from_spec(spec)
-    sys.modules["check_options"] = check
-    spec.loader.exec_module(check)
     from glance import policies
     from keystoneauth1 import loading
 
-    drivers = sorted(
-        name
-        for name in check.entry_points("glance_store.drivers")
-        if "." not in name
-        and name != "no_conf"
-        and all(importlib.util.find_spec(each) for each in check.LIBRARIES.get(name, ()))
-    )
     stores = check.Known()
-    list(check.add_stores(stores, {"DEFAULT": {"enabled_backends": [",".join(f"{name}:{name}" for name in drivers)]}}))
+    list(check.add_stores(stores, {"DEFAULT": {"enabled_backends": [one_store_each()]}}))
     known = check.registered()
     for section in [section for section, names in known.sections.items() if "auth_section" in names]:
         for plugin in sorted(loading.get_available_plugin_names()):
             known.add(section, loading.get_auth_plugin_conf_options(plugin))
     found = {
         "sections": {section: table(names) for section, names in sorted(known.sections.items())},
-        "drivers": {name: table(stores.sections[name]) for name in drivers},
+        "drivers": {name: table(stores.sections[name]) for name in drivers()},
         "import_plugins": sorted(check.entry_points("glance.image_import.plugins")),
         "notification_drivers": sorted(check.entry_points("oslo.messaging.notify.drivers")),
         "policies": sorted({rule.name for rule in policies.list_rules()}),
@@ -88,4 +87,4 @@ def main(program: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -19,7 +19,7 @@ def programs(host):
     folder = host.check_output("mktemp --directory")
     for program in PROGRAMS:
         host.check_output(f"cat > {folder}/{program.name} <<'END'\n{program.read_text().rstrip()}\nEND")
-    yield [f"{folder}/{program.name}" for program in PROGRAMS]
+    yield [f"{folder}/{program.name}" for program in PROGRAMS[:2]]
     host.check_output("rm -r %s", folder)
 
 
@@ -33,16 +33,16 @@ def release(host):
 
 
 def test_every_option_is_taken_and_no_misspelt_one(host, programs, release):
-    (name, python, _packages), (every, _table, check) = release, programs
-    judged = json.loads(host.check_output(f"{python} {every} {check} {name}"))
+    (name, python, _packages), (every, _table) = release, programs
+    judged = json.loads(host.check_output(f"{python} {every} {name}"))
     assert judged["options"] > 400
     assert judged["misspelt"] > 1200
     assert (judged["refused"], judged["accepted"]) == ([], [])
 
 
 def test_what_is_known_before_the_host_is_asked_is_what_it_has(host, programs, release):
-    (name, python, packages), (_every, table, check) = release, programs
-    there = json.loads(host.check_output(f"{python} {table} {check}"))
+    (name, python, packages), (_every, table) = release, programs
+    there = json.loads(host.check_output(f"{python} {table}"))
     known = json.loads((FILES / f"options-{name}.json").read_text())
     # Those of a distribution have drivers and plugins of their own, and are left to the host.
     assert there["policies"] == known["policies"] if packages else there == known

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# oslo.db begins a deferred transaction, which SQLite refuses to turn into a write while another one writes.
 _URL = re.compile(r"[a-z]\w*(\+\w+)?://")
+# oslo.db begins a deferred transaction, which SQLite refuses to turn into a write while another one writes.
 _REASON = (
     "Glance on SQLite answers users who work at the same time with errors and loses images. docs/database.md tells how "
     "MariaDB is deployed on the same host and how images come along"

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import gone, options
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import (
     FILES,
     entries,
@@ -191,20 +190,21 @@ def _of_option(known: Any, there: Mapping[str, Any], release: str, given: tuple[
         yield f"[{section}] {name} should be 16, 24 or 32 bytes long, found {length}"
 
 
-def _of_files(given: Mapping[str, Any], there: Mapping[str, Any], release: str) -> Iterator[tuple[str, str]]:
+def _of_files(
+    given: Mapping[str, Any], told: Mapping[str, list[str]], there: Mapping[str, Any], release: str
+) -> Iterator[tuple[str, str]]:
     program = _check_options()
-    plain = program.plain
-    said = [each for judge in (options, gone) for found in judge.faults(given).values() for each in found]
     every = [(variable, *each) for variable in FILES for each in sections(given.get(variable))]
     origins = {section for _variable, section, *_option in every if program.is_origin(section)}
     known = _known(there, _drivers(given), origins)
     # Sections that hold the credentials of another one may have any name.
     credentials = {str(value).lower() for *_place, name, value in every if name == "auth_section"}
     for variable, section, name, value in every:
-        told = any(each.startswith((f"[{section}] {name} ", f"[{section}] should ")) for each in said)
-        if value is None or told or section.lower() in credentials:
+        known_fault = (f"[{section}] {name} ", f"[{section}] should ")
+        again = any(sentence.startswith(known_fault) for sentence in told.get(variable, ()))
+        if value is None or again or section.lower() in credentials:
             continue
-        if plain(section) not in known.sections:
+        if program.plain(section) not in known.sections:
             end = _section_hint(known, section, given[variable][section])
             yield variable, f"[{printable(section)}] of {variable} is no section of Glance {release}{end}"
             continue
@@ -250,14 +250,18 @@ def _of_stores(given: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[t
                     yield STORES, sentence.replace(f"[{store}] {name} ", f"{where} ", 1)
 
 
-def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
+def faults(given: Mapping[str, Any], told: Mapping[str, list[str]] | None = None) -> dict[str, list[str]]:
     """Return the sentences about options and values of *given* that glance_release can't take, by variable.
 
-    Nothing is said of a release that comes from packages, or that has no table. No sentence holds a secret.
+    Nothing is said of options that sentences of others, *told* by variable, are about, of a release that comes from
+    packages, or of one that has no table. No sentence holds a secret.
     """
-    free = {name for name in (*FILES, STORES) if given.get(name)}
     release = str(given.get("glance_release") or "")
-    if not free or given.get("glance_install_method", "venv") != "venv" or not table(release):
+    if (
+        not any(given.get(name) for name in (*FILES, STORES))
+        or given.get("glance_install_method", "venv") != "venv"
+        or not table(release)
+    ):
         return {}
     there = table(release)
-    return gather([*_of_files(given, there, release), *_of_stores(given, there)])
+    return gather([*_of_files(given, told or {}, there, release), *_of_stores(given, there)])

@@ -7,7 +7,7 @@ from ansible_collections.glanceops.image_service.plugins.filter.named_files impo
 from jinja2.nativetypes import NativeEnvironment
 
 ROLE = pathlib.Path(__file__).parents[3] / "roles/common"
-TASKS = yaml.safe_load((ROLE / "tasks/install.yml").read_text())
+ITEMS = yaml.safe_load((ROLE / "vars/main/items.yml").read_text())
 TLS = yaml.safe_load((ROLE / "vars/main/tls.yml").read_text())
 
 
@@ -29,8 +29,7 @@ def asked_for(**given):
     }
     authorities = {"path": made(TLS["__glance_tls_authorities"])}
     items = made(TLS["__glance_tls_items"], __glance_tls_file=authorities)
-    (check,) = [task[name] for task in TASKS for name in task if name.endswith(".host_check")]
-    return [entry["path"] for entry in made(check["named_files"], __glance_tls_items=items)]
+    return [entry["path"] for entry in made(ITEMS["__glance_named_files"], __glance_tls_items=items)]
 
 
 def test_the_authorities_that_the_role_writes_need_not_be_there():

@@ -1,6 +1,7 @@
 """What the tables of releases tell without a host; molecule/shared/options holds them against the releases."""
 
 import pytest
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import options
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import release_options as r
 
 RELEASES = ("ussuri", "2025.1", "2025.2", "2026.1", "2026.2")
@@ -14,7 +15,8 @@ VALUES = {
 
 
 def told(config, name="glance_api_config", release="2026.2", **more):
-    return r.faults({"glance_release": release, name: config, **more}).get(name, [])
+    given = {"glance_release": release, name: config, **more}
+    return r.faults(given, options.faults(given)).get(name, [])
 
 
 @pytest.mark.parametrize("release", RELEASES)
