@@ -24,7 +24,7 @@ JOBS ?= $(shell nproc)
 SCENARIOS := default keystone
 LONG_SCENARIOS := together changes mutations identity scrubber backup releases tls legacy cluster mounts upgrade jump secrets
 # Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
-CORES := 2.17.14 2.18.19 2.19.14 2.20.10 2.21.5
+CORES := 2.19.14 2.20.10 2.21.5
 # Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
 HOSTS ?=
 

@@ -36,7 +36,6 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds impo
     entries,
     is_dict,
     kind_of,
-    plain,
     printable,
 )
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import INTERNAL, operator_options
@@ -295,7 +294,7 @@ class ActionModule(ActionBase):
         waiting: list[str] = []
         for name in known.keys() & variables.keys():
             try:
-                value = plain(self._templar.template(variables[name]))
+                value = self._templar.template(variables[name])
             except AnsibleError as error:
                 waiting.append(name)
                 if groups := empty_groups(name, variables):

@@ -11,7 +11,6 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
-from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import operator_files
 
 
@@ -55,9 +54,7 @@ class ActionModule(ActionBase):
         if problems:
             raise AnsibleActionFail(f"{item['path']} was not written: {'; '.join(problems)}.")
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
-        # Before ansible-core 2.19 a value with braces in it would be taken for a template once more.
-        given = {"options": wrap_var(options)}
-        (item["content"],) = lookup.run([template], variables=Variables(task_vars), template_vars=given)
+        (item["content"],) = lookup.run([template], variables=Variables(task_vars), template_vars={"options": options})
         return item
 
     def _read(self, item: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from ansible.inventory.manager import IGNORED
 from ansible.plugins.action import ActionBase
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs, topology
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import plain
 
 RELEASES = specs.ROLES / "common/vars/main/releases.yml"
 # Ansible's own inventory, which need not be there.
@@ -60,7 +59,7 @@ def known(variables: Mapping[str, Any], names: Iterable[str], defaults: Mapping[
                 found[name] = defaults[name]
             continue
         try:
-            found[name] = plain(variables[name])
+            found[name] = variables[name]
         except AnsibleError:
             continue  # it waits for facts; what is wrong with it otherwise is told by check_variables
     return found

@@ -33,10 +33,7 @@ _KINDS = (
 
 
 def kind_of(value: Any) -> str:
-    """Return what YAML has made of a *value*: C(a boolean), C(a number), C(a list) ..., else C(a text).
-
-    Before ansible-core 2.19 a text from a vault is an object of its own, so a text is what is nothing else.
-    """
+    """Return what YAML has made of a *value*: C(a boolean), C(a number), C(a list) ..., else C(a text)."""
     return next((name for kind, name in _KINDS if isinstance(value, kind)), "a text")
 
 
@@ -48,19 +45,6 @@ def is_list(value: Any) -> bool:
 def is_dict(value: Any) -> bool:
     """Whether *value* is a dict in YAML."""
     return isinstance(value, Mapping)
-
-
-def plain(value: Any) -> Any:
-    """Return *value* with all that is in it worked out, which Ansible else does when a part is looked at.
-
-    Raises AnsibleError for a text in a vault that can't be opened.
-    """
-    if is_dict(value):
-        return {key: plain(part) for key, part in value.items()}
-    if is_list(value):
-        return [plain(part) for part in value]
-    # A text from a vault is opened here, or never.
-    return value if kind_of(value) != "a text" or isinstance(value, str) else str(value)
 
 
 def sections(config: Any) -> Iterator[tuple[str, str, Any]]:

@@ -5,21 +5,8 @@ import importlib
 import json
 
 import pytest
-from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
 from fake_glance import FakeGlance
-
-try:
-    from ansible.module_utils.testing import patch_module_args
-except ImportError:
-
-    @contextlib.contextmanager
-    def patch_module_args(args):
-        """Do for ansible-core before 2.19 what its testing helper does since."""
-        before, basic._ANSIBLE_ARGS = basic._ANSIBLE_ARGS, json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode()
-        try:
-            yield
-        finally:
-            basic._ANSIBLE_ARGS = before
 
 
 @pytest.fixture

@@ -149,7 +149,6 @@ def _text(entry: Mapping[str, Any], of: str, read: Callable[[str], str] | None) 
     if len(given) != 1:
         return None, [f"the entry {of} should have either content or src, found {'both' if given else 'neither'}"]
     (key,) = given
-    # Not isinstance(): before ansible-core 2.19 a text from a vault is an object of its own.
     found = kind_of(entry[key])
     if found != "a text":
         return None, [f"{key} {of} should be a text, found {found}: put it in quotes or in a block after |"]

@@ -5,16 +5,7 @@ import pathlib
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar
-
-try:
-    from ansible.template import trust_as_template
-except ImportError:
-
-    def trust_as_template(text):
-        """Every text is a template to ansible-core before 2.19."""
-        return text
-
+from ansible.template import Templar, trust_as_template
 
 VARIABLES = pathlib.Path(__file__).parents[3] / "roles/common/vars/main/database.yml"
 

@@ -3,16 +3,8 @@ import types
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 from ansible_collections.glanceops.image_service.plugins.action import check_variables as c
-
-try:
-    from ansible.template import trust_as_template
-except ImportError:
-
-    def trust_as_template(text):
-        """Every text is a template to ansible-core before 2.19."""
-        return text
 
 
 def check(variables):

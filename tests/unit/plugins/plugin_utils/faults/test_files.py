@@ -150,17 +150,6 @@ def test_a_wrong_entry_is_refused_in_one_sentence_without_its_text(given, said):
     assert "hidden" not in sentence
 
 
-class Vaulted:
-    """A text from a vault, as ansible-core before 2.19 has it."""
-
-    def __str__(self):
-        return "hidden"
-
-
-def test_a_text_from_a_vault_is_one():
-    assert f.faults({"glance_files": [entry(content=Vaulted())]}) == {}
-
-
 DEFINITIONS = {
     "no JSON": (entry(METADEF, content="{\n hidden"), "should be JSON, found an error in line 2"),
     "brackets without end": (entry(METADEF, content="[" * 100000), "should be JSON, found an error"),
