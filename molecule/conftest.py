@@ -38,9 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
-    """Show with a failed test what the services said in the last minutes, since the hosts go when the run ends."""
+    """Show with a failed test what the last playbook in it failed with, and what the services said meanwhile.
+
+    The hosts go when the run ends, and of a long log often only the beginning is kept.
+    """
     report = yield
     config = PROJECT / ".lab" / os.environ.get("MOLECULE_SCENARIO_NAME", "none") / "ssh_config"
+    if report.failed and PRINTED and (reasons := Run(1, PRINTED[-1]).failures):
+        report.longrepr = f"The last playbook failed: {reasons}\n\n{report.longreprtext}"
     if report.failed and call.when == "call" and config.is_file():
         for name in re.findall(r"^Host (\S+)$", config.read_text(), re.MULTILINE):
             said = "journalctl --no-pager --output=short-iso --since=-3min --lines=60 --unit='glance-*'"
