@@ -292,6 +292,9 @@ class ActionModule(ActionBase):
         problems = unknown(variables, known)
         given: dict[str, Any] = {}
         waiting: list[str] = []
+        # What no variable of the host says: other hosts, as plays/preflight.yml has found them.
+        hosts = (variables.get("__glance_topology") or {}).get("hosts") or {}
+        variables = {**hosts.get(variables.get("inventory_hostname"), {}), **variables}
         for name in known.keys() & variables.keys():
             try:
                 value = self._templar.template(variables[name])

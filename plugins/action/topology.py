@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import IGNORED
 from ansible.plugins.action import ActionBase
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs, topology
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs, topology, upgrade
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders
 
 RELEASES = specs.ROLES / "common/vars/main/releases.yml"
@@ -65,37 +65,38 @@ def known(variables: Mapping[str, Any], names: Iterable[str], defaults: Mapping[
     return found
 
 
+# What the tasks of an upgrade register, by what upgrade.Seen calls it.
+_REGISTERED = {
+    "before": ("__glance_upgrade", "running"),
+    "back_to": ("__glance_upgrade", "back_to"),
+    "now": ("__glance_service", "release"),
+    "backup": ("__glance_backup", "name"),
+}
+
+
+def seen(variables: Mapping[str, Any]) -> upgrade.Seen:
+    """Return what the tasks of an upgrade have registered so far on a host with these *variables*."""
+    return upgrade.Seen(**{key: (variables.get(name) or {}).get(part) for key, (name, part) in _REGISTERED.items()})
+
+
 class ActionModule(ActionBase):
     """Action plugin; nothing of it runs on the host."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
 
-    def _topology(self, task_vars: Mapping[str, Any]) -> topology.Topology:
-        groups = {name: list(hosts) for name, hosts in task_vars["groups"].items()}
+    def _topology(self, groups: Mapping[str, list[str]], hosts: Mapping[str, Mapping[str, Any]]) -> topology.Topology:
         options = specs.operator_options(specs.read(self._loader))
         defaults = {name: option["default"] for name, option in options.items() if "default" in option}
         names = [
-            "ansible_host",
-            "glance_delayed_delete",
-            "glance_standalone_hosts",
-            "glance_database_engine",
-            "glance_database_install",
-            "glance_loadbalancer_interface",
-            "glance_loadbalancer_registry",
-            "glance_release",
-            "glance_tls_certificate",
+            *topology.USED,
             *(name for name in options if name.endswith("_port") or placeholders.ADDRESSES.search(name)),
             *placeholders.NESTED,
         ]
-        hosts = topology.Topology(groups).hosts(*topology.SERVICES)
+        # Ansible goes by a host's name where nothing says its address.
         return topology.Topology(
             groups,
-            {
-                # Ansible goes by a host's name where nothing says its address.
-                host: known(task_vars["hostvars"][host], names, {**defaults, "ansible_host": host})
-                for host in hosts
-            },
+            {host: known(variables, names, {**defaults, "ansible_host": host}) for host, variables in hosts.items()},
         )
 
     def _unread(self, task_vars: Mapping[str, Any]) -> list[str]:
@@ -110,39 +111,84 @@ class ActionModule(ActionBase):
         return self._loader.load_from_file(str(RELEASES))["__glance_releases"]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return who is balanced by whom, or fail with all that is wrong with the inventory."""
+        """Return what roles can't know alone, or fail with all that is wrong with the inventory."""
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         groups, stage = self._task.args.get("groups", []), self._task.args.get("stage", "hosts")
-        found = topology.Topology({name: list(hosts) for name, hosts in task_vars["groups"].items()})
         selected, limit = task_vars["ansible_play_hosts_all"], task_vars.get("ansible_limit") or ""
+        found = topology.Topology({name: list(hosts) for name, hosts in task_vars["groups"].items()})
         sentences = self._unread(task_vars) or [
             *topology.misnamed(found),
             *topology.absent(found, groups, selected, limit),
         ]
-        if not sentences and stage == "variables":
-            found = self._topology(task_vars)
-            sentences = [
-                *topology.absent(found, [topology.API], found.hosts(topology.API), limit),
-                *topology.deployment_faults(found, self._releases()),
-                *placeholders.faults(found.variables),
-            ]
-        elif not sentences and stage == "facts":
-            found = self._topology(task_vars)
-            facts = {
-                host: task_vars["hostvars"][host]["ansible_facts"]
-                for host in found.variables
-                if "ansible_facts" in task_vars["hostvars"][host]
-            }
-            balancers = [host for host in found.hosts(topology.BALANCER) if host in selected]
-            sentences = [
-                *topology.port_conflicts(found, self._releases()),
-                *topology.unaddressed(found, balancers),
-                *topology.virtual_addresses(found, facts),
-            ]
-            result["entrance"] = topology.entrance(found, facts)
-            result["services"] = {host: topology.backends(found, host) for host in balancers}
+        if not sentences:
+            # Each look at a host's variables puts them together anew.
+            hosts = {host: task_vars["hostvars"][host] for host in found.hosts(*topology.SERVICES, topology.RETIRED)}
+            facts = (
+                {}
+                if stage == "hosts"
+                else {
+                    host: variables["ansible_facts"]
+                    for host, variables in hosts.items()
+                    if "ansible_facts" in variables
+                }
+            )
+            found = self._topology(found.groups, hosts)
+            sentences = self._faults(found, stage, selected, facts, limit)
+        if not sentences:
+            result.update(self._told(found, hosts, stage, task_vars, facts))
         result.update(changed=False)
         if sentences:
             result.update(failed=True, msg=" ".join(sentences))
         return result
+
+    def _faults(
+        self,
+        found: topology.Topology,
+        stage: str,
+        selected: Iterable[str],
+        facts: Mapping[str, Mapping[str, Any]],
+        limit: str,
+    ) -> list[str]:
+        if stage == "variables":
+            return [
+                *topology.absent(found, [topology.API], found.hosts(topology.API), limit),
+                *topology.deployment_faults(found, self._releases()),
+                *placeholders.faults({host: found.variables[host] for host in found.hosts(*topology.SERVICES)}),
+            ]
+        if stage == "facts":
+            balancers = [host for host in found.hosts(topology.BALANCER) if host in selected]
+            return [
+                *topology.port_conflicts(found, self._releases()),
+                *topology.unaddressed(found, balancers),
+                *topology.virtual_addresses(found, facts),
+            ]
+        return []
+
+    def _told(
+        self,
+        found: topology.Topology,
+        variables: Mapping[str, Mapping[str, Any]],
+        stage: str,
+        task_vars: Mapping[str, Any],
+        facts: Mapping[str, Mapping[str, Any]],
+    ) -> dict[str, Any]:
+        selected, releases = task_vars["ansible_play_hosts_all"], self._releases()
+        deployed: Mapping[str, list[str]] = {}
+        if stage == "end":
+            only, skip = task_vars.get("ansible_run_tags") or ["all"], task_vars.get("ansible_skip_tags") or []
+            deployed = topology.deployed(found, task_vars["ansible_play_hosts"], only, skip)
+        hosts = {
+            host: topology.handed(found, host, selected, list(releases), facts, deployed) for host in found.variables
+        }
+        on_hosts = {host: seen(of_host) for host, of_host in variables.items()}
+        if any(each.before is not None for each in on_hosts.values()):
+            for host, values in hosts.items():
+                values["upgrade"] = upgrade.state(found, host, selected, on_hosts, releases)
+        return {
+            "hosts": hosts,
+            "members": {group: found.hosts(group) for group in topology.SERVICES},
+            "left_out": [host for host in found.hosts(*topology.GLANCE) if host not in selected],
+            "asked_besides": topology.asked_besides(found, selected),
+            "entrance": topology.entrance(found, facts) if facts else "",
+        }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: topology
-short_description: Refuse an inventory that can't be deployed, and tell who is balanced by whom
+short_description: Refuse an inventory that can't be deployed, and tell each host what it has to know of the others
 version_added: "0.3.0"
 author:
   - glanceops contributors (@glanceops)
@@ -26,9 +26,11 @@ options:
       - V(hosts) looks at the groups that every playbook needs.
       - V(variables) looks besides at groups and variables that contradict each other, as far as they are known before
         any fact is; at ports that two services of a host share, and at addresses of documentation.
-      - V(facts) looks once more at what facts say, and returns RV(services) and RV(entrance).
+      - V(facts) looks once more at what facts say, and returns RV(entrance).
+      - V(end) comes last in a run. Hosts that have not failed count as deployed, if the run's tags did not leave their
+        services out.
     type: str
-    choices: [hosts, variables, facts]
+    choices: [hosts, variables, facts, end]
     default: hosts
 extends_documentation_fragment:
   - glanceops.image_service.attributes
@@ -56,12 +58,31 @@ entrance:
   returned: success, with O(stage=facts)
   type: str
   sample: https://192.0.2.100:9292
-services:
-  description: What each load balancer serves, by its inventory name, as C(glance_loadbalancer_services) takes it.
-  returned: success, with O(stage=facts)
+hosts:
+  description:
+    - What each host of the image service has to know of the others, by its inventory name. Most entries are variables
+      of the roles, such as C(glance_deployment_hosts) or C(glance_loadbalancer_services).
+    - Addresses of load balancers and what they serve are there with O(stage=facts) alone.
+    - During an upgrade or a rollback, C(upgrade) holds how far it is.
+  returned: success
   type: dict
   sample:
-    balancer1:
-      glance_api:
-        {port: 9292, servers: {api1: 192.0.2.11}, server_ports: {api1: 9292}, server_certificates: {api1: ""}}
+    api1:
+      glance_api_balancers: [balancer1]
+      glance_deployment_hosts: [api1, api2]
+members:
+  description: Hosts of each group of this collection.
+  returned: success
+  type: dict
+  sample: {glance_api: [api1, api2], glance_database: []}
+left_out:
+  description: Hosts of the API, the registry and the scrubber that the run is limited away from.
+  returned: success
+  type: list
+  elements: str
+asked_besides:
+  description: Hosts that the run is limited away from, and whose addresses its hosts have to know.
+  returned: success
+  type: list
+  elements: str
 """

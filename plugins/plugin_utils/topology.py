@@ -21,6 +21,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils import cer
 API, REGISTRY, SCRUBBER = "glance_api", "glance_registry", "glance_scrubber"
 DATABASE, IDENTITY, BALANCER = "glance_database", "glance_identity", "glance_loadbalancer"
 RETIRED = "glance_retired"
+GLANCE = (API, REGISTRY, SCRUBBER)
 SERVICES = (API, REGISTRY, SCRUBBER, DATABASE, IDENTITY, BALANCER)
 GROUPS = ("glance", *SERVICES, RETIRED)
 # Groups of throw-away hosts for tests.
@@ -276,6 +277,154 @@ def entrance(topology: Topology, facts: Mapping[str, Mapping[str, Any]]) -> str:
     name = certified(certificate, address) if certificate else address
     port = topology.integer(first, "glance_loadbalancer_api_port")
     return f"{'https' if certificate else 'http'}://{f'[{name}]' if ':' in name else name}:{port}"
+
+
+# ---------------------------------------------------------------------------------------- what roles can't know alone
+
+USED = (
+    "ansible_host",
+    "glance_cache_max_bytes",
+    "glance_database_engine",
+    "glance_database_install",
+    "glance_database_password",
+    "glance_database_url",
+    "glance_database_user",
+    "glance_delayed_delete",
+    "glance_keystone_user",
+    "glance_loadbalancer_interface",
+    "glance_loadbalancer_registry",
+    "glance_purge_age_days",
+    "glance_registry_host",
+    "glance_release",
+    "glance_standalone_hosts",
+    "glance_tls_certificate",
+)
+"""Variables that the functions of this module ask for, besides addresses and ports."""
+
+
+def _newest_first(found: Iterable[str], releases: Iterable[str]) -> list[str]:
+    order = list(releases)
+    return sorted(dict.fromkeys(found), key=lambda name: order.index(name) if name in order else len(order))
+
+
+def releases_of(topology: Topology, hosts: Iterable[str], releases: Iterable[str]) -> list[str]:
+    """Return the releases that *hosts* are to run, the newest of the table *releases* first."""
+    return _newest_first((str(topology.value(host, "glance_release")) for host in hosts), releases)
+
+
+def schema_host(topology: Topology, hosts: Sequence[str], releases: Iterable[str]) -> str:
+    """Return the host of a play that brings the database to its schema: the first one of the newest release."""
+    newest = releases_of(topology, hosts, releases)[:1]
+    return next((host for host in hosts if [str(topology.value(host, "glance_release"))] == newest), "")
+
+
+def login_hosts(topology: Topology, host: str) -> list[str]:
+    """Return the hosts that log in to the database of *host*."""
+    return [host] if topology.truth(host, "glance_standalone_hosts") else topology.hosts(*GLANCE)
+
+
+def pending_logins(topology: Topology, host: str, deployed: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the hosts that may still log in to the database of *host* as they did before this run.
+
+    *deployed* are the hosts, by group, that this run has brought to what the variables say.
+    """
+    names = ("glance_database_user", "glance_database_password")
+
+    def differs(other: str) -> bool:
+        return bool(topology.value(other, "glance_database_url")) or any(
+            str(topology.value(other, name)) != str(topology.value(host, name)) for name in names
+        )
+
+    hosts = login_hosts(topology, host)
+    behind = _behind(topology, GLANCE, deployed)
+    return sorted(other for other in hosts if other in behind or differs(other))
+
+
+def _behind(topology: Topology, groups: Iterable[str], deployed: Mapping[str, Iterable[str]]) -> set[str]:
+    return {host for group in groups for host in topology.hosts(group) if host not in set(deployed.get(group, ()))}
+
+
+def deployed(
+    topology: Topology, remaining: Iterable[str], only: Iterable[str], skip: Iterable[str]
+) -> dict[str, list[str]]:
+    """Return, by group, the hosts that a run has deployed at its end.
+
+    *remaining* are the hosts that have not failed, *only* and *skip* the tags that the run has and leaves out; a
+    service's tags are C(glance) and the name of its group.
+    """
+
+    def ran(group: str) -> bool:
+        chosen = {"all", "tagged", "glance", group}
+        return not chosen.isdisjoint(only) and chosen.isdisjoint(skip)
+
+    return {group: _of(topology, group, remaining) for group in GLANCE if ran(group)}
+
+
+def handed(
+    topology: Topology,
+    host: str,
+    selected: Sequence[str],
+    releases: Iterable[str],
+    facts: Mapping[str, Mapping[str, Any]],
+    deployed: Mapping[str, Iterable[str]],
+) -> dict[str, Any]:
+    """Return what the roles of *host* can't know from its variables, by the variable that takes it.
+
+    *selected* are the hosts that the run is for, *releases* the table of releases, the newest first, *facts* those of
+    hosts by name as far as they are known, *deployed* the hosts by group that this run is done with.
+    """
+    alone = topology.truth(host, "glance_standalone_hosts")
+    services = topology.hosts(*GLANCE)
+    logins = login_hosts(topology, host)
+    users = [] if alone else topology.hosts(API, REGISTRY)
+    balancers = topology.hosts(BALANCER)
+    addresses = [(facts.get(each, {}).get("default_ipv4") or {}).get("address") for each in balancers]
+    found: dict[str, Any] = {
+        "glance_api_hosts": topology.hosts(API),
+        "glance_registry_hosts": topology.hosts(REGISTRY),
+        "glance_api_balancers": balancers,
+        "glance_registry_balancers": balancers,
+        "glance_deployment_hosts": [] if alone else topology.hosts(API, SCRUBBER),
+        "glance_releases_in_use": []
+        if alone
+        else releases_of(topology, [*services, *topology.hosts(RETIRED)], releases),
+        "glance_releases_to_stay": [] if alone else releases_of(topology, services, releases),
+        "glance_loadbalancer_addresses": [address for address in addresses if address],
+        "glance_registry_wanted": host in topology.hosts(REGISTRY),
+        # What waits for facts may be so.
+        "purges": topology.integer(host, "glance_purge_age_days") != 0,
+        "caches": host in topology.hosts(API) and topology.integer(host, "glance_cache_max_bytes") != 0,
+        # Where each host has its own database, it brings that to its schema itself.
+        "schema_hosts": {
+            service: host if alone else schema_host(topology, _of(topology, group, selected), releases)
+            for service, group in (("glance-api", API), ("glance-registry", REGISTRY))
+        },
+    }
+    if host in topology.hosts(DATABASE):
+        found["glance_database_login_hosts"] = logins
+        found["glance_database_users_in_use"] = _values(topology, logins, "glance_database_user")
+        found["glance_database_waiting_hosts"] = pending_logins(topology, host, deployed)
+    if host in topology.hosts(IDENTITY):
+        found["glance_identity_users_in_use"] = _values(topology, users, "glance_keystone_user")
+        found["glance_identity_waiting_hosts"] = sorted(_behind(topology, (API, REGISTRY), deployed))
+    if host in balancers and facts:
+        found["glance_loadbalancer_services"] = backends(topology, host)
+    return found
+
+
+def asked_besides(topology: Topology, selected: Sequence[str]) -> list[str]:
+    """Return the hosts whose addresses the *selected* ones have to know, and that the run is limited away from."""
+    groups = [DATABASE, BALANCER, REGISTRY, *([API] if _of(topology, BALANCER, selected) else [])]
+    others = [host for host in topology.hosts(*groups) if host not in selected]
+    return [host for host in others if not topology.truth(host, "glance_standalone_hosts")]
+
+
+def _of(topology: Topology, group: str, selected: Iterable[str]) -> list[str]:
+    return [host for host in topology.hosts(group) if host in set(selected)]
+
+
+def _values(topology: Topology, hosts: Iterable[str], name: str) -> list[str]:
+    return list(dict.fromkeys(str(topology.value(host, name)) for host in hosts))
 
 
 # ------------------------------------------------------------------------------------------------- the virtual address

@@ -104,8 +104,12 @@ def test_defaults_are_those_that_the_documentation_names(role):
     defaults = variables(role, "defaults")
     for (entry, name), option in options(role):
         if "default" in option and name in defaults:
+            # Playbooks know what a role alone does not.
+            handed = f"{{{{ __glance_topology.hosts[inventory_hostname].{name} | default("
+            text = str(defaults[name])
+            default = yaml.safe_load(text[len(handed) : -len(") }}")]) if text.startswith(handed) else defaults[name]
             # A default of 1 is not one of true.
-            assert repr(option["default"]) == repr(defaults[name]), (entry, name)
+            assert repr(option["default"]) == repr(default), (entry, name)
 
 
 @pytest.mark.parametrize("role", ROLES)

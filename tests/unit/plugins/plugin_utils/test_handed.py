@@ -1,0 +1,206 @@
+"""What roles are told of other hosts."""
+
+import pytest
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import topology as t
+
+RELEASES = ("2026.2", "2026.1", "2025.1", "ussuri")
+DEFAULTS = {
+    "glance_release": "2026.2",
+    "glance_database_user": "glance",
+    "glance_database_password": "p",
+    "glance_database_url": "",
+    "glance_keystone_user": "glance",
+    "glance_standalone_hosts": False,
+    "glance_purge_age_days": 0,
+    "glance_cache_max_bytes": 0,
+    "glance_api_port": 9292,
+    "glance_api_bind_address": "192.0.2.1",
+    "glance_loadbalancer_api_port": 9292,
+    "glance_tls_certificate": "",
+}
+CLUSTER = {
+    "glance_api": ["a1", "a2", "a3"],
+    "glance_scrubber": ["s"],
+    "glance_database": ["d"],
+    "glance_identity": ["s"],
+    "glance_loadbalancer": ["b1", "b2"],
+}
+REGISTRY = {"glance_api": ["a1", "a2"], "glance_registry": ["r1", "r2"], "glance_database": ["d"]}
+
+
+def inventory(groups, everywhere=None, **of_hosts):
+    hosts = dict.fromkeys(host for members in groups.values() for host in members)
+    return t.Topology(groups, {host: {**DEFAULTS, **(everywhere or {}), **of_hosts.get(host, {})} for host in hosts})
+
+
+def handed(found, host, selected=None, facts=None, deployed=None):
+    return t.handed(found, host, selected or list(found.variables), RELEASES, facts or {}, deployed or {})
+
+
+def parts(told, *names):
+    return {name: told[f"glance_{name}"] for name in names}
+
+
+def test_one_host_knows_itself():
+    one = inventory({"glance_api": ["h"], "glance_database": ["h"]})
+    told = handed(one, "h")
+    assert parts(told, "api_hosts", "registry_hosts", "api_balancers", "deployment_hosts", "releases_in_use") == {
+        "api_hosts": ["h"],
+        "registry_hosts": [],
+        "api_balancers": [],
+        "deployment_hosts": ["h"],
+        "releases_in_use": ["2026.2"],
+    }
+    assert parts(told, "database_login_hosts", "database_users_in_use", "database_waiting_hosts") == {
+        "database_login_hosts": ["h"],
+        "database_users_in_use": ["glance"],
+        "database_waiting_hosts": ["h"],
+    }
+    assert told["schema_hosts"]["glance-api"] == "h"
+    assert (told["purges"], told["caches"], told["glance_registry_wanted"]) == (False, False, False)
+
+
+def test_a_cluster_knows_its_hosts():
+    cluster = inventory(CLUSTER, a2={"glance_database_user": "other", "glance_keystone_user": "other"})
+    facts = {"b1": {"default_ipv4": {"address": "10.0.0.1"}}, "b2": {"default_ipv4": {}}}
+    told = handed(cluster, "a1", facts=facts)
+    assert parts(told, "api_balancers", "registry_balancers", "deployment_hosts", "loadbalancer_addresses") == {
+        "api_balancers": ["b1", "b2"],
+        "registry_balancers": ["b1", "b2"],
+        "deployment_hosts": ["a1", "a2", "a3", "s"],
+        "loadbalancer_addresses": ["10.0.0.1"],
+    }
+    assert "glance_database_login_hosts" not in told
+    assert handed(cluster, "d")["glance_database_login_hosts"] == ["a1", "a2", "a3", "s"]
+    assert handed(cluster, "d")["glance_database_users_in_use"] == ["glance", "other"]
+    assert handed(cluster, "s")["glance_identity_users_in_use"] == ["glance", "other"]
+    services = handed(cluster, "b1", facts=facts)["glance_loadbalancer_services"]
+    assert services["glance_api"]["server_ports"] == {"a1": 9292, "a2": 9292, "a3": 9292}
+    # Addresses may be facts, so what is served is not known before them.
+    assert "glance_loadbalancer_services" not in handed(cluster, "b1")
+
+
+def test_deployments_of_their_own_know_nothing_of_each_other():
+    groups = {"glance_api": ["h1", "h2"], "glance_database": ["h1", "h2"], "glance_identity": ["h1", "h2"]}
+    found = inventory(groups, {"glance_standalone_hosts": "yes"}, h2={"glance_release": "2025.1"})
+    told = handed(found, "h1")
+    assert parts(told, "deployment_hosts", "releases_in_use", "releases_to_stay", "identity_users_in_use") == {
+        "deployment_hosts": [],
+        "releases_in_use": [],
+        "releases_to_stay": [],
+        "identity_users_in_use": [],
+    }
+    assert told["glance_database_login_hosts"] == ["h1"]
+    assert [handed(found, host)["schema_hosts"]["glance-api"] for host in ("h1", "h2")] == ["h1", "h2"]
+
+
+def test_a_limited_run_brings_the_schema_by_a_host_that_it_has():
+    cluster = inventory(CLUSTER)
+    told = handed(cluster, "a3", selected=["a3", "a2"])
+    assert told["schema_hosts"] == {"glance-api": "a2", "glance-registry": ""}
+    assert told["glance_api_hosts"] == ["a1", "a2", "a3"]
+
+
+def test_the_newest_release_brings_the_schema_and_retired_hosts_keep_theirs_in_use():
+    groups = {**CLUSTER, "glance_retired": ["old"]}
+    mixed = inventory(
+        groups, a1={"glance_release": "2025.1"}, a2={"glance_release": 2026.1}, old={"glance_release": "ussuri"}
+    )
+    told = handed(mixed, "a1")
+    assert told["schema_hosts"]["glance-api"] == "a3"
+    assert told["glance_releases_in_use"] == ["2026.2", "2026.1", "2025.1", "ussuri"]
+    assert told["glance_releases_to_stay"] == ["2026.2", "2026.1", "2025.1"]
+
+
+def test_a_registry_has_a_schema_host_of_its_own():
+    told = handed(inventory(REGISTRY, {"glance_release": "ussuri"}), "r2")
+    assert told["schema_hosts"] == {"glance-api": "a1", "glance-registry": "r1"}
+    assert told["glance_registry_wanted"] is True
+
+
+@pytest.mark.parametrize(
+    ("variables", "purges", "caches"),
+    [
+        ({}, False, False),
+        ({"glance_purge_age_days": "90"}, True, False),
+        ({"glance_cache_max_bytes": 1 << 30}, False, True),
+        # Made of facts that are not known yet.
+        ({"glance_purge_age_days": None, "glance_cache_max_bytes": None}, True, True),
+    ],
+)
+def test_timers_are_looked_at_where_there_may_be_one(variables, purges, caches):
+    found = inventory({"glance_api": ["a"], "glance_registry": ["r"]}, variables)
+    told = handed(found, "a")
+    assert (told["purges"], told["caches"]) == (purges, caches)
+    # Each registry may purge, only an API caches.
+    assert handed(found, "r")["caches"] is False
+
+
+ALL = {"glance_api": ["a1", "a2", "a3"], "glance_registry": [], "glance_scrubber": ["s"]}
+
+
+@pytest.mark.parametrize(
+    ("deployed", "variables", "pending"),
+    [
+        (ALL, {}, []),
+        ({}, {}, ["a1", "a2", "a3", "s"]),
+        # One has failed, or the run is limited away from it.
+        ({**ALL, "glance_api": ["a1", "a3"]}, {}, ["a2"]),
+        # The run's tags leave the scrubber out.
+        ({"glance_api": ALL["glance_api"]}, {}, ["s"]),
+        (ALL, {"a2": {"glance_database_password": "q"}}, ["a2"]),
+        (ALL, {"a2": {"glance_database_user": "other"}, "s": {"glance_database_url": "mysql://x"}}, ["a2", "s"]),
+        # A number in the inventory is the password that a text with it is.
+        (
+            ALL,
+            {
+                "d": {"glance_database_password": 1},
+                **{key: {"glance_database_password": "1"} for key in ("a1", "a2", "a3", "s")},
+            },
+            [],
+        ),
+    ],
+)
+def test_hosts_that_may_log_in_as_before_keep_their_credentials(deployed, variables, pending):
+    assert handed(inventory(CLUSTER, **variables), "d", deployed=deployed)["glance_database_waiting_hosts"] == pending
+
+
+def test_of_keystone_only_those_that_log_in_there_count():
+    deployed = {"glance_api": ["a1", "a2"]}
+    assert handed(inventory(CLUSTER), "s", deployed=deployed)["glance_identity_waiting_hosts"] == ["a3"]
+
+
+@pytest.mark.parametrize(
+    ("only", "skip", "groups"),
+    [
+        (["all"], [], ["glance_api", "glance_registry", "glance_scrubber"]),
+        (["tagged"], [], ["glance_api", "glance_registry", "glance_scrubber"]),
+        (["glance"], [], ["glance_api", "glance_registry", "glance_scrubber"]),
+        (["glance_api", "glance_database"], [], ["glance_api"]),
+        (["glance_database"], [], []),
+        (["all"], ["glance_scrubber"], ["glance_api", "glance_registry"]),
+        (["all"], ["glance"], []),
+        (["untagged"], [], []),
+    ],
+)
+def test_tags_tell_which_services_were_deployed(only, skip, groups):
+    assert list(t.deployed(inventory(CLUSTER), ["a1"], only, skip)) == groups
+    assert t.deployed(inventory(CLUSTER), ["a1"], ["all"], [])["glance_api"] == ["a1"]
+
+
+@pytest.mark.parametrize(
+    ("selected", "asked"),
+    [
+        (["a1", "a2", "a3", "s", "d", "b1", "b2"], []),
+        (["a1"], ["d", "b1", "b2"]),
+        # A balancer has to know all servers.
+        (["b1"], ["d", "b2", "a1", "a2", "a3"]),
+    ],
+)
+def test_a_limited_run_asks_others_for_their_addresses(selected, asked):
+    assert t.asked_besides(inventory(CLUSTER), selected) == asked
+    assert t.asked_besides(inventory(CLUSTER, {"glance_standalone_hosts": True}), selected) == []
+
+
+def test_nothing_that_is_handed_over_is_secret():
+    assert "secret" not in str(handed(inventory(CLUSTER, {"glance_database_password": "secret"}), "d"))
