@@ -1,59 +1,17 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filter plugin: what was found on each host as the lines of a table."""
+"""What status.yml shows and refuses, by what its tasks have registered on each host."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, size_of
 
-DOCUMENTATION = r"""
-name: status_table
-author: glanceops contributors (@glanceops)
-version_added: "0.1.0"
-short_description: What was found on each host as the lines of a table
-description:
-  - Takes what was registered for each host, of the API the results of M(glanceops.image_service.service_info) and
-    M(glanceops.image_service.image_status), of the registry that of M(glanceops.image_service.service_info), of the
-    scrubber that of M(glanceops.image_service.scrubber_info), of the load balancer that of
-    M(glanceops.image_service.loadbalancer_info).
-  - Makes one line for the headings and one for each host, in the order of their names.
-  - A host without results, such as one that was not reached, has a line that says so.
-options:
-  _input:
-    description: Names of the hosts.
-    type: list
-    elements: str
-    required: true
-  found:
-    description:
-      - Variables of each host, such as C(hostvars), with the registered results C(__glance_service) and
-        C(__glance_images), or C(__glance_registry), or C(__glance_scrubber), or C(__glance_balancer).
-    type: dict
-    required: true
-  service:
-    description: Service that the table is about.
-    type: str
-    choices: [api, registry, scrubber, loadbalancer]
-    default: api
-    version_added: "0.2.0"
-"""
-
-EXAMPLES = r"""
-- name: Show what was found
-  ansible.builtin.debug:
-    msg: "{{ ansible_play_hosts_all | glanceops.image_service.status_table(hostvars) }}"
-"""
-
-RETURN = r"""
-_value:
-  description: The lines of the table.
-  type: list
-  elements: str
-"""
+REGISTERED = ("__glance_balancer", "__glance_registry", "__glance_service", "__glance_images", "__glance_scrubber")
+"""Results of loadbalancer_info, service_info (registry and API), image_status and scrubber_info."""
 
 
 def image_counts(images: Mapping[str, Any]) -> str:
@@ -121,25 +79,57 @@ def loadbalancer_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
     return (host, balancer["health"], address, ", ".join(shown) or "none")
 
 
-_TABLES = {
-    "api": (("HOST", "RELEASE", "UNIT", "ADDRESS", "HEALTH", "IMAGES"), api_row),
+TABLES = {
     "registry": (("HOST", "REGISTRY", "UNIT", "ADDRESS", "HEALTH"), registry_row),
-    "scrubber": (("HOST", "SCRUBBER", "STATE", "LAST RUN", "WAITING TO BE SCRUBBED"), scrubber_row),
+    "api": (("HOST", "RELEASE", "UNIT", "ADDRESS", "HEALTH", "IMAGES"), api_row),
     "loadbalancer": (("HOST", "BALANCER", "VIRTUAL ADDRESS", "SERVERS"), loadbalancer_row),
+    "scrubber": (("HOST", "SCRUBBER", "STATE", "LAST RUN", "WAITING TO BE SCRUBBED"), scrubber_row),
 }
 
 
-def status_table(hosts: Iterable[str], found: Mapping[str, Any], service: str = "api") -> list[str]:
-    """Return the lines of the table, its columns as wide as their widest cell."""
-    headings, row = _TABLES[service]
+def table(hosts: Iterable[str], found: Mapping[str, Mapping[str, Any]], service: str) -> list[str]:
+    """Return the lines of the table of a service, its columns as wide as their widest cell.
+
+    *found* are the results that are registered on each of *hosts*; one without them, such as one that was not reached,
+    has a line that says so.
+    """
+    headings, row = TABLES[service]
     rows = [headings, *(row(host, found[host]) for host in sorted(hosts))]
     widths = [max(len(line[column]) for line in rows) for column in range(len(headings))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in rows]
 
 
-class FilterModule:
-    """Makes the filter known to Ansible."""
+# Registered variable, service, what it should do, units whose journal has the reason.
+_SERVICES = (
+    ("__glance_balancer", "haproxy", "be well", ("haproxy",)),
+    ("__glance_registry", "glance-registry", "answer", ("glance-registry",)),
+    ("__glance_service", "glance-api", "answer", ("glance-api", "glance-proxy")),
+    ("__glance_scrubber", "glance-scrubber", "be well", ("glance-scrubber", "glance-scrubber-check")),
+)
 
-    def filters(self) -> dict[str, Callable[..., list[str]]]:
-        """Return the filter by its name."""
-        return {"status_table": status_table}
+
+def journal(units: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """Return where to look for the reason."""
+    return f"See 'journalctl {' '.join(f'-u {unit}' for unit in units)}' there."
+
+
+def faults(host: str, results: Mapping[str, Any]) -> Iterator[str]:
+    """Give a sentence for each fault in the *results* that are registered for *host*."""
+    jobs: dict[str, str] = {}
+    full: dict[str, None] = {}
+    for variable, service, should, units in _SERVICES:
+        result = results.get(variable) or {}
+        if not result.get("healthy", True):
+            yield f"{service} on {host} should {should}, found: {result.get('health', '')}. {journal(units)}"
+        # A host with two services has said the same of its jobs and disks twice.
+        jobs |= result.get("failed_jobs") or {}
+        full |= dict.fromkeys(result.get("full_directories") or ())
+    images = results.get("__glance_images") or {}
+    if images and not images.get("skipped") and ("reason" in images or "counts" not in images):
+        yield f"glance-api on {host} should tell its images, found: {images.get('msg', '')}"
+    if full:
+        where = " and ".join(full)
+        yield f"{host} should have room for images, found none in {where}: delete images, or give it more space."
+    if jobs:
+        names, reasons = " and ".join(jobs), "; ".join(jobs.values())
+        yield f"{names} on {host} should have ended well, found: {reasons}. {journal(jobs)}"

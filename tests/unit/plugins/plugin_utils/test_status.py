@@ -1,5 +1,5 @@
 import pytest
-from ansible_collections.glanceops.image_service.plugins.filter import status_table as t
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import status as s
 
 SCRUBS = {
     "mode": "timer",
@@ -28,7 +28,7 @@ def images(**counts):
     ],
 )
 def test_image_counts(result, expected):
-    assert t.image_counts(result) == expected
+    assert s.image_counts(result) == expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_image_counts(result, expected):
     ],
 )
 def test_api_row(results, expected):
-    assert t.api_row("h", results) == expected
+    assert s.api_row("h", results) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_api_row(results, expected):
     ],
 )
 def test_registry_row(found, expected):
-    assert t.registry_row("h", {"__glance_registry": found} if found else {}) == expected
+    assert s.registry_row("h", {"__glance_registry": found} if found else {}) == expected
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_registry_row(found, expected):
     ],
 )
 def test_backlog(found, text):
-    assert t.backlog(found) == text
+    assert s.backlog(found) == text
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_backlog(found, text):
     ],
 )
 def test_scrubber_row(results, expected):
-    assert t.scrubber_row("h", results) == expected
+    assert s.scrubber_row("h", results) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,24 +133,23 @@ def test_scrubber_row(results, expected):
     ],
 )
 def test_a_host_without_an_answer(result, shown):
-    assert t.scrubber_row("h", {"__glance_scrubber": result}) == ("h", "unknown", shown, "unknown", "unknown")
+    assert s.scrubber_row("h", {"__glance_scrubber": result}) == ("h", "unknown", shown, "unknown", "unknown")
     api = ("h", "unknown", "unknown", "unknown", shown, "unknown")
-    assert t.api_row("h", {"__glance_service": result}) == api
+    assert s.api_row("h", {"__glance_service": result}) == api
 
 
 def test_the_table_of_the_scrubber():
     found = {"a": {"__glance_scrubber": SCRUBS, "__glance_service": RUNS}, "b": {"__glance_service": RUNS}}
-    assert t.status_table(["a", "b"], found, service="scrubber") == [
+    assert s.table(["a", "b"], found, "scrubber") == [
         "HOST  SCRUBBER  STATE        LAST RUN  WAITING TO BE SCRUBBED",
         "a     timer     active       well      2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z",
         "b     unknown   not reached  unknown   unknown",
     ]
-    assert t.status_table(["a"], found, service="api") == t.status_table(["a"], found)
 
 
 def test_columns_are_as_wide_as_their_widest_cell():
     found = {"a": {}, "long-name.example.com": {"__glance_service": RUNS, "__glance_images": images(active=1)}}
-    assert t.status_table(["long-name.example.com", "a"], found) == [
+    assert s.table(["long-name.example.com", "a"], found, "api") == [
         "HOST                   RELEASE  UNIT     ADDRESS                HEALTH       IMAGES",
         "a                      unknown  unknown  unknown                not reached  unknown",
         "long-name.example.com  2026.2   active   http://127.0.0.1:9292  200 OK       1 (1 active)",
@@ -158,12 +157,8 @@ def test_columns_are_as_wide_as_their_widest_cell():
 
 
 def test_no_host_gives_the_headings():
-    assert t.status_table([], {}) == ["HOST  RELEASE  UNIT  ADDRESS  HEALTH  IMAGES"]
-    assert t.status_table([], {}, "scrubber") == ["HOST  SCRUBBER  STATE  LAST RUN  WAITING TO BE SCRUBBED"]
-
-
-def test_ansible_finds_the_filter():
-    assert t.FilterModule().filters() == {"status_table": t.status_table}
+    assert s.table([], {}, "api") == ["HOST  RELEASE  UNIT  ADDRESS  HEALTH  IMAGES"]
+    assert s.table([], {}, "scrubber") == ["HOST  SCRUBBER  STATE  LAST RUN  WAITING TO BE SCRUBBED"]
 
 
 @pytest.mark.parametrize(
@@ -188,4 +183,74 @@ def test_ansible_finds_the_filter():
     ],
 )
 def test_loadbalancer_row(results, expected):
-    assert t.loadbalancer_row("h", results) == expected
+    assert s.loadbalancer_row("h", results) == expected
+
+
+WELL = {"healthy": True, "health": "ok", "failed_jobs": {}}
+ILL = {"healthy": False, "health": "refused"}
+SKIPPED = {"skipped": True, "changed": False}
+IMAGES = {"counts": {"active": 1}}
+ALL_WELL = {
+    **dict.fromkeys(("__glance_balancer", "__glance_registry", "__glance_service", "__glance_scrubber"), WELL),
+    "__glance_images": IMAGES,
+}
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        {},
+        {"__glance_balancer": WELL},
+        {"__glance_scrubber": WELL},
+        {"__glance_registry": WELL},
+        {"__glance_registry": SKIPPED},
+        {"__glance_service": WELL, "__glance_images": SKIPPED},
+        ALL_WELL,
+    ],
+    ids=["database", "balancer", "scrubber", "registry", "no registry", "no login", "all"],
+)
+def test_a_host_that_is_well_has_no_fault(results):
+    assert list(s.faults("h", results)) == []
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ({"__glance_balancer": ILL}, "haproxy on h should be well, found: refused. See 'journalctl -u haproxy' there."),
+        ({"__glance_registry": ILL}, "glance-registry on h should answer, found: refused. See 'journalctl -u glance-r"),
+        (
+            {"__glance_service": ILL, "__glance_images": SKIPPED},
+            "glance-api on h should answer, found: refused. See",
+        ),
+        ({"__glance_scrubber": ILL}, "glance-scrubber on h should be well, found: refused. See 'journalctl -u glance-"),
+        (
+            {"__glance_service": WELL, "__glance_images": {"reason": "unauthorized", "msg": "401.", "counts": {}}},
+            "glance-api on h should tell its images, found: 401.",
+        ),
+        (
+            {"__glance_service": WELL, "__glance_images": {"failed": False, "msg": "no answer"}},
+            "glance-api on h should tell its images, found: no answer",
+        ),
+        (
+            {"__glance_registry": {**WELL, "failed_jobs": {"glance-purge.service": "exit-code"}}},
+            "glance-purge.service on h should have ended well, found: exit-code. See 'journalctl -u glance-purge.servi",
+        ),
+        (
+            {
+                "__glance_registry": {**WELL, "full_directories": ["/srv"]},
+                "__glance_service": {**WELL, "full_directories": ["/srv", "/var"]},
+            },
+            "h should have room for images, found none in /srv and /var: delete images, or give it more space.",
+        ),
+        (
+            {
+                "__glance_registry": {**WELL, "failed_jobs": {"p": "exit-code"}},
+                "__glance_service": {**WELL, "failed_jobs": {"p": "exit-code", "c": "signal"}},
+            },
+            "p and c on h should have ended well, found: exit-code; signal. See 'journalctl -u p -u c' there.",
+        ),
+    ],
+)
+def test_each_fault_is_one_sentence(results, said):
+    (sentence,) = s.faults("h", results)
+    assert sentence.startswith(said)
