@@ -35,6 +35,7 @@ UNPACK := import sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1]); wheel.extra
   wheel.namelist() if name.startswith(tuple(f"ansible_collections/{each}/" for each in sys.argv[2:]))])
 
 LAB := molecule/shared/lab.sh
+SHELL_SCRIPTS := .ci/run $(sort $(wildcard benchmarks/*.sh tests/*.sh molecule/shared/*.sh molecule/shared/lab/*.sh))
 LAB_INVENTORY := .lab/deploy/inventory.yml
 SINGLE := --inventory=inventories/single --inventory=$(LAB_INVENTORY)
 VARIABLES := $(RELEASE:%=--extra-vars=glance_release=%) $(IMAGE:%=--extra-vars=image_id=%) $(BACKUP:%=--extra-vars=glance_backup=%)
@@ -132,6 +133,7 @@ lint: .venv/.complete ## check style and documentation
 	ruff format --check
 	yamllint --strict .
 	ansible-lint
+	shellcheck $(SHELL_SCRIPTS)
 	antsibull-docs lint-collection-docs . --plugin-docs --validate-collection-refs=self
 	antsibull-changelog lint
 

