@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import testinfra
-from traffic import Traffic
+from testing.traffic import Traffic
 
 BACKUPS = "/var/backups/glance"
 DATA = "/var/lib/glance"

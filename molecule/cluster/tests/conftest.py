@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import testinfra
-from traffic import traffic
+from testing.traffic import traffic
 
 __all__ = ["traffic"]
 

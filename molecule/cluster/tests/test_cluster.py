@@ -7,7 +7,7 @@ import os
 import time
 
 import pytest
-from crowd import ROUNDS, USERS, work
+from testing.crowd import ROUNDS, USERS, work
 
 # Nobody listens there: an index that can't be reached.
 NO_INDEX = "http://127.0.0.1:9/simple"

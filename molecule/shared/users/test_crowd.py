@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crowd import ROUNDS, USERS, work
+from testing.crowd import ROUNDS, USERS, work
 
 testinfra_hosts = ["ansible://glance_api"]
 
