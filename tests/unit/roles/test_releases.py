@@ -24,8 +24,8 @@ def pins(release):
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_wheels_are_those_of_the_table(release):
-    assert pins(release)["glance"] == [RELEASES[release]["version"]]
+def test_wheels_hold_one_glance(release):
+    assert len(pins(release)["glance"]) == 1
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -35,7 +35,7 @@ def test_wheels_hold_the_server(release):
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_the_table_says_all_that_the_roles_ask(release):
-    always = {"version": str, "python": str, "schema": str, "server": str}
+    always = {"python": str, "schema": str, "server": str}
     sometimes = {
         "python_below": str,
         "debian_packages": str,
@@ -69,6 +69,6 @@ def test_choices_are_the_releases_of_the_table():
 
 def test_the_default_is_the_newest():
     def numbers(release):
-        return [int(part) for part in RELEASES[release]["version"].split(".")]
+        return [int(part) for part in pins(release)["glance"][0].split(".")]
 
     assert OPTION["default"] == max(RELEASES, key=numbers)
