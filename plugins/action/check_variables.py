@@ -16,19 +16,25 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.validation import check_type_bool, check_type_int
 from ansible.plugins.action import ActionBase
 from ansible.vars.clean import namespace_facts
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import operator_files, specs
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import hosts, operator_files, specs
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import (
     addresses,
+    auth,
+    cache,
     database,
+    deployment,
     files,
     gone,
+    identity,
     limits,
+    loadbalancer,
     numbers,
     options,
     paths,
     policy,
     release_options,
     stores,
+    tls,
     users,
     values,
 )
@@ -39,7 +45,15 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds impo
     printable,
 )
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import INTERNAL, operator_options
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import API, REGISTRY, SCRUBBER, SERVICES
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import (
+    API,
+    BALANCER,
+    DATABASE,
+    IDENTITY,
+    REGISTRY,
+    SCRUBBER,
+    SERVICES,
+)
 
 COLLECTION = "glanceops.image_service"
 # Read by the playbooks that make throw-away hosts for tests.
@@ -200,10 +214,35 @@ def empty_groups(name: str, variables: Mapping[str, Any]) -> list[str]:
     return [group for group in dict.fromkeys(asked) if not (variables.get("groups") or {}).get(group)]
 
 
-def deploys_release(groups: Iterable[str]) -> bool:
-    """Whether a host in *groups* has Glance on it; one in none of ours stands in a play of the operator's own."""
-    ours = set(groups).intersection(SERVICES)
+HANDED = {
+    "glance_api_hosts": (API,),
+    "glance_deployment_hosts": (API, SCRUBBER),
+    "glance_database_users_in_use": (DATABASE,),
+    "glance_identity_users_in_use": (IDENTITY,),
+    "glance_loadbalancer_addresses": (BALANCER,),
+    "glance_loadbalancer_services": (BALANCER,),
+}
+"""What playbooks hand to roles, and the services about which it tells something: without it nothing is said, not even
+by a default."""
+
+
+def services_of(groups: Iterable[str], role: str = "") -> set[str]:
+    """Return the services of a host, by its *groups* and by the service that the *role* which calls is for."""
+    found = set(groups).intersection(SERVICES)
+    return found | {role.replace("-", "_")} if role else found
+
+
+def deploys_release(services: Iterable[str]) -> bool:
+    """Whether a host with *services* has Glance on it; one without any stands in a play of the operator's own."""
+    ours = set(services).intersection(SERVICES)
     return not ours or bool(ours.intersection((API, REGISTRY, SCRUBBER)))
+
+
+def unknown_yet(services: set[str], given: Mapping[str, Any], facts: bool) -> list[str]:
+    """Return what judges ask for of a host with *services* and is not known yet, beside the variables *given*."""
+    found = [name for name, asking in HANDED.items() if services.intersection(asking) and name not in given]
+    asks_facts = services.intersection((BALANCER, IDENTITY)) or given.get("glance_install_method") == "package"
+    return found if facts or not asks_facts else [*found, "ansible_facts"]
 
 
 # Each takes variables by name, and returns sentences by the name of the variable. The first looks at shapes; the others
@@ -221,6 +260,9 @@ JUDGES = (
     users.faults,
     policy.faults,
 )
+# Of values that are right by themselves: whether they fit together, and to what the host is. They look at nothing that
+# has been refused.
+RELATIONS = (auth.faults, tls.faults, deployment.faults, cache.faults, identity.faults, loadbalancer.faults)
 
 
 def judge(
@@ -229,11 +271,13 @@ def judge(
     waiting: Iterable[str] = (),
     releases: Mapping[str, Any] | None = None,
     read: Callable[[str], str] | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return all sentences about the variables *given*; *known* are the options of the argument specs.
 
     What is neither given nor *waiting* for facts is as the specs have it by default. *releases* is the
-    table of releases, *read* gives the text of a C(src) of C(glance_files).
+    table of releases, *read* gives the text of a C(src) of C(glance_files), *beside* is
+    what else is known of the host, by the names of plugin_utils/hosts.py.
     """
     wrong = misshapen(given, known)
     defaults = {
@@ -242,13 +286,14 @@ def judge(
         if "default" in option and name not in given and name not in waiting
     }
     refused = set(wrong)
+    known_beside = {**(beside or {}), hosts.RELEASES: releases or {}}
     last = (functools.partial(files.faults, read=read), functools.partial(release_options.faults, told=wrong))
-    for faults_of in (*JUDGES, *last):
+    for faults_of in (*JUDGES, *last, *RELATIONS):
         shaped = {name: value for name, value in {**defaults, **given}.items() if name not in refused}
-        for name, sentences in faults_of({**shaped, "__glance_releases": releases or {}}).items():
+        for name, sentences in faults_of({**shaped, **known_beside}).items():
             wrong.setdefault(name, []).extend(sentences)
-        if faults_of is values.faults:
-            refused = set(wrong)
+        if faults_of is values.faults or faults_of is last[-1]:
+            refused = {name for name, sentences in wrong.items() if sentences}
     # A judgement with a reason comes before the plain one of the specification.
     checked = ArgumentSpecValidator({name: {**option, "required": False} for name, option in known.items()}).validate(
         {name: value for name, value in given.items() if name not in wrong}
@@ -266,9 +311,12 @@ class ActionModule(ActionBase):
         """Return a result that fails with one sentence for each wrong variable."""
         result = super().run(tmp, task_vars)
         variables, problems, waiting = task_vars or {}, [], []
-        before = self._task.args.get("before") or {}
-        if before.get("waiting", True):
-            problems, waiting = self._judged(variables)
+        before, role = self._task.args.get("before") or {}, self._task.args.get("service") or ""
+        groups = variables.get("group_names") or ()
+        services = services_of(groups, role)
+        # A role may be called for what the groups of the host don't say.
+        if before.get("waiting", True) or services.intersection(SERVICES) - services_of(groups):
+            problems, waiting = self._judged(variables, services)
         # What is wrong without facts is told without asking the host.
         if not problems and self._task.args.get("gather_facts") and not has_facts(variables):
             asked = self._execute_module("ansible.legacy.setup", {"gather_subset": list(FACTS)}, task_vars=variables)
@@ -277,17 +325,15 @@ class ActionModule(ActionBase):
             result["ansible_facts"] = asked["ansible_facts"]
             variables = {**variables, **namespace_facts(asked["ansible_facts"])}
             self._templar.available_variables = variables
-            problems, waiting = self._judged(variables)
-        if not problems and (name := self._task.args.get("refusals")):
-            problems = self._templar.template(variables[name])
-        result.update(changed=False, waiting=sorted(waiting))
+            problems, waiting = self._judged(variables, services)
+        result.update(changed=False, waiting=sorted(set(waiting)))
         if problems:
             host = variables.get("inventory_hostname", "")
             result.update(failed=True, msg=f"{host}: {'; '.join(problems)}.")
         return result
 
-    def _judged(self, variables: dict[str, Any]) -> tuple[list[str], list[str]]:
-        """Return a sentence for each wrong one of *variables*, and the names of those that wait for facts."""
+    def _judged(self, variables: dict[str, Any], services: set[str]) -> tuple[list[str], list[str]]:
+        """Return a sentence for each wrong one of *variables*, and the names of those that are to be known yet."""
         known = operator_options(specs.read(self._loader))
         problems = unknown(variables, known)
         given: dict[str, Any] = {}
@@ -313,13 +359,24 @@ class ActionModule(ActionBase):
                 waiting.append(name)
             else:
                 given[name] = value
-        releases = self._loader.load_from_file(str(specs.RELEASES))["__glance_releases"]
-        unsaid = list(waiting)
-        if not deploys_release(variables.get("group_names") or ()):
+        table = self._loader.load_from_file(str(specs.RELEASES))
+        beside = {hosts.SERVICES: services, hosts.PLATFORMS: table[hosts.PLATFORMS]}
+        if has_facts(variables):
+            beside[hosts.FACTS] = variables["ansible_facts"]
+        unsaid = [*waiting, *HANDED]
+        waiting += unknown_yet(services, given, hosts.FACTS in beside)
+        if not deploys_release(services):
             # The options there are for hosts with another release, be it the default on this one.
             given.pop("glance_release", None)
             unsaid.append("glance_release")
         return [
             *problems,
-            *judge(given, known, unsaid, releases, operator_files.reader(self._loader, variables)),
+            *judge(
+                given,
+                known,
+                unsaid,
+                table[hosts.RELEASES],
+                operator_files.reader(self._loader, variables),
+                beside,
+            ),
         ], waiting

@@ -14,13 +14,14 @@ description:
   - Holds every variable of the host against the argument specs of all roles of this collection, on the control machine,
     without a change on the host, and fails with one sentence for each that is wrong.
   - Looks at what the variables alone tell, too - options that another variable sets, stores that can't work,
-    directories that Glance can't write to, and values that are not what was written.
+    directories that Glance can't write to, values that are not what was written, and those that don't fit to one
+    another or to what the host is.
   - A variable that begins with C(glance_) and that no role knows is wrong too, since it is most likely misspelt.
 options:
   before:
     description:
-      - The result of an earlier run for the host. The variables are looked at again only if some of them waited for
-        facts.
+      - The result of an earlier run for the host. The variables are looked at again only if some of them were not known
+        yet.
     type: dict
     default: {}
     version_added: "0.3.0"
@@ -31,10 +32,10 @@ options:
     type: bool
     default: false
     version_added: "0.3.0"
-  refusals:
+  service:
     description:
-      - Name of a variable with further sentences, which is looked at when all facts are known and nothing else is
-        wrong.
+      - The service that the calling role is for, such as V(glance-api). What can't be right for a service is told on
+        the hosts of its group, and in a play with groups of another name for this one.
     type: str
     version_added: "0.3.0"
 extends_documentation_fragment:
@@ -58,7 +59,8 @@ EXAMPLES = r"""
 RETURN = r"""
 waiting:
   description:
-    - Variables that are made of facts which the host has not been asked for yet, so that nothing is known of them.
+    - Variables of which nothing is known yet - those that are made of facts which the host has not been asked for, and
+      those that playbooks hand to roles later. V(ansible_facts) if something of the host is to be held against them.
   returned: always
   type: list
   elements: str

@@ -9,6 +9,8 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 FILES = {
     "glance_config": "every service",
     "glance_api_config": "the API",
@@ -52,6 +54,11 @@ def sections(config: Any) -> Iterator[tuple[str, str, Any]]:
     for section, values in config.items() if is_dict(config) else ():
         for option, value in values.items() if is_dict(values) else ():
             yield str(section), str(option), value
+
+
+def is_true(value: Any) -> bool:
+    """Whether a boolean is true, also where it is given as text, as C(-e name=yes) does."""
+    return boolean(value, strict=False)
 
 
 def printable(text: Any) -> str:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
+
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.addresses import is_loopback
 
 DOCUMENTATION = r"""
 name: loopback
@@ -36,19 +37,9 @@ _value:
 """
 
 
-def loopback(address: str) -> bool:
-    """Whether *address* is reachable from its own host alone."""
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
 class TestModule:
     """Makes the test known to Ansible."""
 
     def tests(self) -> dict[str, Callable[[str], bool]]:
         """Return the test by its name."""
-        return {"loopback": loopback}
+        return {"loopback": is_loopback}

@@ -43,6 +43,21 @@ def is_address(text: str) -> bool:
     return True
 
 
+def is_loopback(address: str) -> bool:
+    """Whether *address* is reachable from its own host alone; a name other than C(localhost) may be any address."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def is_url(text: str) -> bool:
+    """Whether *text* is the URL of a service: with http or https, and without a login, a query or a fragment."""
+    return bool(_URL.match(text))
+
+
 def is_network(text: str) -> bool:
     """Whether *text* is an IP address or a network of them."""
     try:
@@ -68,9 +83,10 @@ def is_server(text: str) -> bool:
     return is_address(re.sub(r"(?<=\w)_(?=\w)", "-", re.sub(r"(?<=[A-Za-z])\.\Z", "", text)))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any, empty: str = "nothing") -> str:
+    """Return a URL or an address for a sentence, without a login in it; *empty* where there is none."""
     # What stands before an @ may be a password.
-    return printable(_LOGIN.sub("//********@", str(value))) or "nothing"
+    return printable(_LOGIN.sub("//********@", str(value))) or empty
 
 
 def _of_servers(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -80,24 +96,24 @@ def _of_servers(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         again = name == "glance_database_bind_address" and value in (str(given.get("glance_database_host")), "*")
         if value and not again and not is_server(value):
             wanted = f"{name} should be an address or a name of a host, such as 192.0.2.7"
-            yield name, f"{wanted}, found {_shown(value)}: name one without a port"
+            yield name, f"{wanted}, found {shown(value)}: name one without a port"
 
 
 def _of_lists(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for entry in entries(given.get(PROXIES) or []):
         if not is_network(str(entry)):
             example = "an address or a network, such as 198.51.100.0/24"
-            yield PROXIES, f"an entry of {PROXIES} should be {example}, found {_shown(entry)}: correct it"
+            yield PROXIES, f"an entry of {PROXIES} should be {example}, found {shown(entry)}: correct it"
     for entry in entries(given.get(CACHES) or []):
         if not is_cache(str(entry)):
             example = "an address and a port, such as 192.0.2.7:11211"
-            yield CACHES, f"an entry of {CACHES} should be {example}, found {_shown(entry)}: correct it"
+            yield CACHES, f"an entry of {CACHES} should be {example}, found {shown(entry)}: correct it"
 
 
 def _of_urls(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, example in URLS.items():
         if given.get(name) and not _URL.match(str(given[name])):
-            yield name, f"{name} should be a URL such as {example}, found {_shown(given[name])}"
+            yield name, f"{name} should be a URL such as {example}, found {shown(given[name])}"
     for name in INDEXES:
         for entry in entries(given.get(name) or []):
             if not _INDEX.match(str(entry)):
@@ -111,7 +127,7 @@ def _of_names(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in NAMES:
         if name in given and not is_address(str(given[name])):
             wanted = f"{name} should be an address of the host, such as 127.0.0.1, or 0.0.0.0 for all"
-            yield name, f"{wanted}, found {_shown(given[name])}: name one without a port"
+            yield name, f"{wanted}, found {shown(given[name])}: name one without a port"
 
 
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -152,6 +152,11 @@ def _of_types(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield variable, f"{label} should be the path of {what}, found {found}: name one, in quotes"
 
 
+def store_directories(given: Mapping[str, Any]) -> list[str]:
+    """Return the directories of all file stores in *given*, each once."""
+    return list(dict.fromkeys(each.path for each in _of_options(given) if each.kind == STORE))
+
+
 def _of_variables(given: Mapping[str, Any]) -> Iterator[Directory]:
     kinds = {"glance_backup_directory": BACKUP, "glance_shared_directories": SHARED}
     if _number(given.get("glance_cache_max_bytes")) > 0:
