@@ -10,17 +10,27 @@ from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.addresses import is_loopback
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.hosts import FACTS, has
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import gather
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import gather, is_dict, printable
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import BALANCER
 
 BALANCED, VIRTUAL = "glance_loadbalancer_services", "glance_loadbalancer_virtual_address"
 ADDRESSES = "glance_loadbalancer_addresses"
 
 
-def _of_servers(services: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def _of_shapes(services: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not services:
         yield BALANCED, f"{BALANCED} should name what is balanced, found nothing"
-    found = [str(address) for service in services.values() for address in (service.get("servers") or {}).values()]
+    for name, service in services.items():
+        if not is_dict(service) or not is_dict(service.get("servers")) or "port" not in service:
+            yield (
+                BALANCED,
+                f"{printable(name)} in {BALANCED} should have a port, and its servers as a dict, found another value: "
+                "correct it",
+            )
+
+
+def _of_servers(services: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    found = [str(address) for service in services.values() for address in service["servers"].values()]
     nobody = [address for address in found if is_loopback(address)]
     nobody += [address for address in found if address in ("0.0.0.0", "::")]  # noqa: S104
     if nobody:
@@ -30,7 +40,9 @@ def _of_servers(services: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str
             f"{', '.join(dict.fromkeys(nobody))}: set glance_api_bind_address on the API hosts",
         )
     for service in services.values():
-        certificates = service.get("server_certificates") or {}
+        certificates = service.get("server_certificates")
+        if not is_dict(certificates):
+            continue
         plain = [host for host, certificate in certificates.items() if not certificate]
         if 0 < len(plain) < len(certificates):
             yield (
@@ -64,5 +76,7 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sentences about what is balanced and where clients reach it, by variable, on a load balancer."""
     if not has(given, BALANCER):
         return {}
-    services = given.get(BALANCED)
-    return gather([*(_of_servers(services) if services is not None else ()), *_of_addresses(given)])
+    found: list[tuple[str, str]] = []
+    if BALANCED in given:
+        found = [*_of_shapes(given[BALANCED])] or [*_of_servers(given[BALANCED])]
+    return gather([*found, *_of_addresses(given)])

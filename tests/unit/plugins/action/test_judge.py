@@ -7,15 +7,21 @@ import re
 import pytest
 import yaml
 from ansible_collections.glanceops.image_service.plugins.action.check_variables import judge
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import hosts
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import operator_options
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import SERVICES
+from parties import Party
 
 PROJECT = pathlib.Path(__file__).parents[4]
 KNOWN = operator_options(
     yaml.safe_load(path.read_text()) for path in sorted(PROJECT.glob("roles/*/meta/argument_specs.yml"))
 )
+KEYSTONE = {"glance_auth": "keystone", "glance_keystone_url": "http://h:5000", "glance_cache_max_bytes": 1}
 USER = {"name": "a", "project": "p", "password": "hidden-hidden"}
 MOUNT = {"path": "/srv/images", "src": "nas:/x"}
 FILE = {"driver": "file", "options": {"filesystem_store_datadir": "/srv/images"}}
+# A host with everything.
+EVERYTHING = {hosts.SERVICES: SERVICES, hosts.FACTS: {"distribution": "Debian"}, hosts.PLATFORMS: ["Debian 13"]}
 # What Python, Jinja2 or Ansible say of themselves.
 INTERNAL = re.compile(
     r"<class|NoneType|Traceback|object at|has no [ael]|unhashable|subscript|undefined|Error\b|Exception|\{\{"
@@ -96,6 +102,7 @@ SHOWN = {
     *("option config_file of [paste_deploy]", "driver", "directory", "directories", "path"),
     *(place for place in PLACES if place.startswith("option ") and "[" in place),
     *(name for name in KNOWN if name.endswith(("_address", "_directory", "_directories", "_ca_file", "_public_url"))),
+    *("glance_keystone_url", "glance_identity_internal_url", "glance_identity_admin_url"),
     "glance_api_policy",
     "glance_api_trusted_proxies",
     "glance_default_store",
@@ -106,7 +113,7 @@ SHOWN = {
 @pytest.mark.parametrize("place", PLACES)
 def test_a_value_of_any_type_is_let_through_or_told_in_a_sentence(place):
     for kind, value in VALUES.items():
-        told = judge(PLACES[place](value), KNOWN)
+        told = judge({**KEYSTONE, **PLACES[place](value)}, KNOWN, beside=EVERYTHING)
         assert [sentence for sentence in told if INTERNAL.search(sentence)] == [], kind
         assert [sentence for sentence in told if not sentence.isprintable() or len(sentence) > 400] == [], kind
         if place not in SHOWN:
@@ -173,7 +180,8 @@ def test_a_value_that_is_not_what_was_written_is_refused(given, said):
         {},
         # As -e name=value gives them, and a release as YAML reads it.
         {"glance_api_port": "9292", "glance_delayed_delete": "yes", "glance_release": 2026.2},
-        {"glance_database_password": "any\ntext", "glance_tls_key": "a\nb\n"},
+        {"glance_database_engine": "postgresql", "glance_database_password": "any\ntext"},
+        Party("glance1").variables,
         {"glance_files": [{"path": "/etc/glance/x.conf", "content": "[a]\nb = c\n"}]},
         {"glance_basic_users": [USER], "glance_mounts": [MOUNT]},
         {"glance_files": [{"path": "/etc/glance/own.conf", "content": "[own]\nhidden = 1\n"}]},
