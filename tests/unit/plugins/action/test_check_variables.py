@@ -1,4 +1,5 @@
 import pytest
+from ansible.parsing.dataloader import DataLoader
 from ansible_collections.glanceops.image_service.plugins.action import check_variables as c
 
 SPECS = [
@@ -66,9 +67,49 @@ def test_a_group_without_hosts_that_a_variable_needs_is_found(value, empty):
         (["glance_database", "glance_identity"], False),
         (["glance_database", "glance_scrubber"], True),
         (["glance_registry"], True),
-        (["images"], True),
+        # A host that stands in no group of ours, and what a role is called for besides.
         ([], True),
+        (["glance_purge"], True),
     ],
 )
 def test_options_are_held_against_the_release_of_hosts_that_have_one(groups, deploys):
     assert c.deploys_release(groups) is deploys
+
+
+@pytest.mark.parametrize(
+    ("groups", "role", "services"),
+    [
+        ([], "", set()),
+        (["all", "glance", "glance_api", "images"], "", {"glance_api"}),
+        (["images"], "glance-registry", {"glance_registry"}),
+        (["glance_api", "glance_scrubber"], "glance-scrubber", {"glance_api", "glance_scrubber"}),
+        (["glance_api"], "glance-purge", {"glance_api", "glance_purge"}),
+    ],
+)
+def test_services_of_a_host_are_those_of_its_groups_and_of_the_role(groups, role, services):
+    assert c.services_of(groups, role) == services
+
+
+@pytest.mark.parametrize(
+    ("services", "given", "facts", "unknown"),
+    [
+        (set(), {}, False, []),
+        ({"glance_registry"}, {}, False, []),
+        ({"glance_scrubber"}, {}, False, ["glance_deployment_hosts"]),
+        ({"glance_api"}, {}, False, ["glance_api_hosts", "glance_deployment_hosts"]),
+        ({"glance_api"}, {"glance_api_hosts": [], "glance_deployment_hosts": []}, False, []),
+        ({"glance_registry"}, {"glance_install_method": "package"}, False, ["ansible_facts"]),
+        ({"glance_registry"}, {"glance_install_method": "package"}, True, []),
+        ({"glance_database"}, {"glance_database_users_in_use": []}, False, []),
+        ({"glance_identity"}, {"glance_identity_users_in_use": []}, False, ["ansible_facts"]),
+        ({"glance_identity"}, {}, True, ["glance_identity_users_in_use"]),
+        ({"glance_loadbalancer"}, {}, True, ["glance_loadbalancer_addresses", "glance_loadbalancer_services"]),
+    ],
+)
+def test_what_judges_will_ask_for_is_waited_for(services, given, facts, unknown):
+    assert c.unknown_yet(services, given, facts) == unknown
+
+
+def test_what_playbooks_hand_over_are_variables():
+    known = c.operator_options(c.specs.read(DataLoader()))
+    assert c.HANDED.keys() - known.keys() == set()

@@ -7,13 +7,13 @@ from ansible.template import Templar, trust_as_template
 from ansible_collections.glanceops.image_service.plugins.action import check_variables as c
 
 
-def check(variables):
-    """Run the plugin as Ansible does, with the variables of a host."""
+def check(variables, **arguments):
+    """Run the plugin as Ansible does, with the variables of a host and the *arguments* of the task."""
     loader = DataLoader()
     variables = {"inventory_hostname": "h"} | {
         name: trust_as_template(value) if isinstance(value, str) else value for name, value in variables.items()
     }
-    task = types.SimpleNamespace(args={}, async_val=0, check_mode=False, diff=False, action="check_variables")
+    task = types.SimpleNamespace(args=arguments, async_val=0, check_mode=False, diff=False, action="check_variables")
     connection = types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir=None))
     templar = Templar(loader=loader, variables=variables)
     result = c.ActionModule(task, connection, None, loader, templar, None).run(task_vars=variables)
@@ -174,6 +174,74 @@ def test_why_a_variable_can_not_be_worked_out_is_said_with_its_name(value, said)
     assert ".." not in message
     for word in ("object", "recursion", "concatenate"):
         assert word not in message
+
+
+OPEN = {"glance_api_bind_address": "0.0.0.0"}
+ANYBODY = "h: glance_api_bind_address should be a loopback address while glance_auth is none, found 0.0.0.0: anybody"
+
+
+@pytest.mark.parametrize(
+    ("groups", "arguments", "told"),
+    [
+        (["all", "glance_api"], {}, True),
+        # In a play of the operator's own.
+        (["images"], {"service": "glance-api"}, True),
+        (["images"], {}, False),
+        (["glance_scrubber"], {"service": "glance-scrubber"}, False),
+        ([], {"service": "glance-loadbalancer"}, False),
+        # What was looked at is not looked at again, but a role may be called for another service.
+        (["glance_api"], {"service": "glance-api", "before": {"waiting": []}}, False),
+        (["glance_api"], {"service": "glance-purge", "before": {"waiting": []}}, False),
+        (["glance_scrubber"], {"service": "glance-api", "before": {"waiting": []}}, True),
+        (["glance_api"], {"service": "glance-api", "before": {"waiting": ["glance_api_hosts"]}}, True),
+    ],
+)
+def test_what_is_about_a_service_is_told_on_its_hosts(groups, arguments, told):
+    given = {**OPEN, "glance_database_password": "a", "group_names": groups}
+    assert check(given, **arguments).get("msg", "").startswith(ANYBODY) is told
+
+
+@pytest.mark.parametrize(
+    ("variables", "waiting", "failed"),
+    [
+        ({}, ["glance_api_hosts", "glance_deployment_hosts"], False),
+        ({"glance_deployment_hosts": ["h"], "glance_api_hosts": ["h"]}, [], False),
+        ({"glance_deployment_hosts": ["h", "i"], "glance_api_hosts": ["h"]}, [], True),
+        # By others, which wait for facts.
+        (
+            {"glance_deployment_hosts": "{{ [ansible_facts.fqdn, 'i'] }}", "glance_api_hosts": ["h"]},
+            ["glance_deployment_hosts"],
+            False,
+        ),
+        (
+            {
+                "glance_install_method": "package",
+                "glance_deployment_hosts": ["h"],
+                "glance_api_hosts": ["h"],
+            },
+            ["ansible_facts"],
+            False,
+        ),
+    ],
+)
+def test_what_is_not_known_yet_is_waited_for_and_not_judged(variables, waiting, failed):
+    result = check({"glance_database_password": "a", "group_names": ["glance_api"], **variables})
+    assert result.get("failed", False) is failed
+    assert result["waiting"] == waiting
+    assert not failed or "the directories of file stores should be the same for h, i" in result["msg"]
+
+
+def test_a_default_of_what_playbooks_hand_over_is_none():
+    given = {"glance_database_password": "a", "group_names": ["glance_loadbalancer"]}
+    assert "failed" not in check(given)
+    assert "should name what is balanced, found nothing" in check({**given, "glance_loadbalancer_services": {}})["msg"]
+
+
+def test_a_relation_of_what_is_wrong_by_itself_is_not_told():
+    wrong = {**OPEN, "glance_api_bind_address": "0.0.0.0:9292", "group_names": ["glance_api"]}
+    message = check({**wrong, "glance_database_password": "a"})["msg"]
+    assert "should be an address of the host" in message
+    assert "loopback" not in message
 
 
 def test_a_name_in_capitals_is_a_slip():

@@ -189,3 +189,128 @@ def test_a_value_that_is_not_what_was_written_is_refused(given, said):
 )
 def test_what_was_written_is_let_through(given):
     assert judge(given, KNOWN) == []
+
+
+CACHE = {"glance_cache_max_bytes": 1}
+MARIADB = {"glance_database_engine": "mariadb", "glance_database_password": "hidden"}
+RELEASES = yaml.safe_load((PROJECT / "roles/common/vars/main/releases.yml").read_text())["__glance_releases"]
+# What the variables of a host alone show, with words of the sentence.
+ALONE = [
+    # What the release says: a fresh host has no package, user or file of it yet.
+    *(
+        ({"glance_api_config": {section: {option: value}}}, said)
+        for section, option, value, said in [
+            (
+                "DEFAULT",
+                "debgu",
+                True,
+                "[DEFAULT] debgu of glance_api_config is no option of Glance 2026.2: did you mean debug?",
+            ),
+            (
+                "DEFAULT",
+                "debug",
+                "maybe",
+                "[DEFAULT] debug of glance_api_config should be true or false, found 'maybe'",
+            ),
+            ("keystone_authtoken", "usrname", "x", "is no option of Glance 2026.2: did you mean username?"),
+            ("image_conversion", "output_format", "vhdx2", "should be one of qcow2, raw, vmdk, found 'vhdx2'"),
+            ("image_import_opts", "image_import_plugins", "[nosuch]", "no_op, found nosuch"),
+            ("oslo_messaging_notifications", "driver", "nosuch", "test, found nosuch"),
+        ]
+    ),
+    (
+        {"glance_config": {"DEFAULT": {"metadata_encryption_key": "hidden"}}},
+        "[DEFAULT] metadata_encryption_key of glance_config should be 16, 24 or 32 bytes long, found 6",
+    ),
+    (
+        {"glance_release": "ussuri", "glance_api_config": {"DEFAULT": {"use_keystone_limits": True}}},
+        "option of Glance ussuri",
+    ),
+    (
+        {"glance_api_policy": {"get_image": "role admin"}},
+        "get_image of glance_api_policy should be a rule that oslo.policy",
+    ),
+    ({"glance_api_policy": {"get_imag": "@"}}, "found neither: did you mean get_image?"),
+    ({"glance_database_host": "db host;x"}, "glance_database_host should be an address or a name of a host"),
+    (
+        {"glance_api_trusted_proxies": ["proxy1"]},
+        "an entry of glance_api_trusted_proxies should be an address or a network",
+    ),
+    ({"glance_release": 2026.2, "glance_health_timeout": 0}, "glance_health_timeout should be 1 or more, found 0"),
+    ({"glance_scrub_time": -1}, "glance_scrub_time should be 0 or more, found -1"),
+    ({"glance_api_port": 0}, "glance_api_port should be from 1 to 65535, found 0"),
+    ({"glance_api_port": 65536}, "glance_api_port should be from 1 to 65535, found 65536"),
+    ({"glance_api_backend_port": -1}, "glance_api_backend_port should be from 1 to 65535, found -1"),
+    ({"glance_api_backend_port": 9292}, "glance_api_port and glance_api_backend_port should be two ports"),
+    (
+        {"glance_purge_age_days": -1},
+        "glance_purge_age_days should be from 0 to 9999, found -1",
+    ),
+    ({"glance_purge_images_age_days": 10000}, "glance_purge_images_age_days should be from 0 to 9999, found 10000"),
+    (
+        {"glance_purge_age_days": 1, "glance_scrub_time": 86400},
+        "glance_purge_age_days should be 2 or more with a glance_scrub_time of 86400 s, or 0, found 1",
+    ),
+    (
+        {"glance_purge_age_days": 9, "glance_purge_images_age_days": 10, "glance_scrub_time": 86401},
+        "glance_purge_images_age_days should be 12 or more with a glance_purge_age_days of 9, or 0, found 10",
+    ),
+    ({"glance_purge_images_age_days": 30}, "glance_purge_age_days should be set with glance_purge_images_age_days"),
+    ({"glance_purge_timeout": 0}, "glance_purge_timeout should be 1 or more, found 0"),
+    ({"glance_purge_calendar": "täglich"}, "glance_purge_calendar should be a line of text"),
+    ({"glance_cache_max_bytes": -1}, "glance_cache_max_bytes should be 0 or more, found -1"),
+    ({**CACHE, "glance_cache_stall_time": 59}, "glance_cache_stall_time should be 60 or more, found 59"),
+    ({**CACHE, "glance_cache_calendar": "täglich"}, "glance_cache_calendar should be a line of text"),
+    ({"glance_registry_port": 70000}, "glance_registry_port should be from 1 to 65535, found 70000"),
+    ({"glance_api_processes": 0}, "glance_api_processes should be 1 or more, found 0"),
+    ({"glance_api_threads": -4}, "glance_api_threads should be 1 or more, found -4"),
+    ({"glance_api_transfers": 0}, "glance_api_transfers should be from 1 to 4096, found 0"),
+    ({"glance_api_drain_timeout": -1}, "glance_api_drain_timeout should be 0 or more"),
+    (
+        {"glance_config": {"DEFAULT": {"auth_region": "x"}}},
+        "[DEFAULT] auth_region should be taken away, found it in glance_config: gone since Victoria",
+    ),
+    (
+        {"glance_config": {"DEFAULT": {"log_file": "/var/log/glance.log"}}},
+        "log files should lie in a folder of their own",
+    ),
+    ({"glance_user_id": 65534}, "glance_user_id should be from 1 to 65533"),
+    ({"glance_basic_users": []}, "glance_basic_users should name who may use the API"),
+    (
+        {"glance_image_max_bytes": 2, "glance_project_max_bytes": 1},
+        "glance_project_max_bytes should be 0 (no limit) or at least glance_image_max_bytes (2), found 1",
+    ),
+    ({"glance_free_space_percent": 101}, "glance_free_space_percent should be from 0 to 100"),
+    ({"glance_basic_users": [{**USER, "name": "a b"}]}, 'found "a b"'),
+    ({"glance_basic_users": [{**USER, "name": ""}]}, "of letters, digits"),
+    ({"glance_basic_users": [{**USER, "name": "-i"}]}, "of letters, digits"),
+    ({"glance_basic_users": [{**USER, "roles": ["admin "]}]}, "of letters, digits"),
+    ({"glance_basic_users": [{**USER, "roles": []}]}, "should have a role, found none for a"),
+    ({"glance_basic_users": [{**USER, "roles": ["admin,member"]}]}, 'found "admin,member"'),
+    ({"glance_basic_users": [USER, USER]}, "should be there once, found a, a"),
+    ({"glance_basic_users": [{"name": "a", "project": "p"}]}, "found none or both for a"),
+    ({"glance_basic_users": [{**USER, "password_hash": "$6$a$b"}]}, "found none or both for a"),
+    ({"glance_basic_users": [{**USER, "password": ""}]}, "found none or both for a"),
+    (
+        {"glance_basic_users": [{"name": "a", "project": "p", "password_hash": "hidden"}]},
+        "should be one that crypt makes",
+    ),
+    ({"glance_scrubber_pool_size": 0}, "glance_scrubber_pool_size should be 1 or more, found 0"),
+    ({"glance_scrubber_timeout": 0}, "glance_scrubber_timeout should be from 1 to 3000, found 0"),
+    ({"glance_scrubber_timeout": 3001}, "glance_scrubber_timeout should be from 1 to 3000, found 3001"),
+    (
+        {"glance_scrubber_mode": "daemon", "glance_scrubber_wakeup_time": 0},
+        "glance_scrubber_wakeup_time should be 1",
+    ),
+    ({"glance_scrubber_wakeup_time": -1}, "glance_scrubber_wakeup_time should be 0 or more"),
+    ({**MARIADB, "glance_database_max_connections": 9}, "glance_database_max_connections should be 10 or more"),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), ALONE, ids=[said for _given, said in ALONE])
+def test_what_the_variables_of_a_host_alone_show_is_told(given, said):
+    basic = {"glance_auth": "basic", "glance_basic_users": [USER], "glance_database_password": "hidden"}
+    told = judge({**basic, **given}, KNOWN, (), RELEASES)
+    assert any(said in sentence for sentence in told), told
+    assert "hidden" not in str(told)
+    assert judge(basic, KNOWN, (), RELEASES) == []
