@@ -339,8 +339,8 @@ class ActionModule(ActionBase):
         given: dict[str, Any] = {}
         waiting: list[str] = []
         # What no variable of the host says: other hosts, as plays/preflight.yml has found them.
-        hosts = (variables.get("__glance_topology") or {}).get("hosts") or {}
-        variables = {**hosts.get(variables.get("inventory_hostname"), {}), **variables}
+        handed = (variables.get("__glance_topology") or {}).get("hosts") or {}
+        variables = {**handed.get(variables.get("inventory_hostname"), {}), **variables}
         for name in known.keys() & variables.keys():
             try:
                 value = self._templar.template(variables[name])
