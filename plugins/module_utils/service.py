@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
+from ansible_collections.glanceops.image_service.plugins.module_utils.reasons import refused_by_systemd
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
 
 _POLL_SECONDS = 0.2
@@ -32,12 +33,6 @@ States = dict[str, dict[str, str]]
 _UNDER_WAY = ("activating", "deactivating")
 # EX_TEMPFAIL of sysexits.h: a check says with it that the service works, but left work behind.
 _LEFT_WORK = "75"
-# The line that ends a traceback, bare or behind the prefix that oslo.log gives it.
-_EXCEPTION = re.compile(r"(?:^|ERROR \S+ )((?:[a-z]\w*\.)+[A-Z]\w*: .+|[A-Z]\w*(?:Error|Exception): .+)$")
-_SYSTEMD = re.compile(r"^\S+\.service: (Failed (?!with result).+)$")
-_ERROR = re.compile(r"\b(error|fatal|unable|invalid|unknown)\b|!!!", re.IGNORECASE)
-# Glance tries every store driver at each start and logs those that lack a library as errors.
-_HARMLESS = re.compile(r"stevedore\.extension")
 
 
 class ServiceError(Exception):
@@ -242,22 +237,9 @@ def last_words(unit: str, state: dict[str, str]) -> str:
         return ""
     # Not by _SYSTEMD_INVOCATION_ID: the lines of a process that ended before journald came to read them do not have it.
     lines = _journal("-n200", f"--since={state['InactiveExitTimestamp']}", f"_SYSTEMD_UNIT={unit}")
-    refused = [found[1] for found in map(_SYSTEMD.search, lines) if found]
-    return (refused[:1] or lines[-1:] or [""])[0].strip().rstrip(".")
+    return (refused_by_systemd(lines)[:1] or lines[-1:] or [""])[0].strip().rstrip(".")
 
 
 def _journal(*arguments: str) -> list[str]:
     done = run_program(["journalctl", "-q", "-o", "cat", *arguments], capture_output=True)
     return [mask_text(line) for line in done.stdout.splitlines() if line.strip()]
-
-
-def reason_in(lines: list[str]) -> str:
-    """Return the line of a journal that says best why a service ended, "" when none does.
-
-    The last exception, else what systemd could not do first, else the last error.
-    """
-    lines = [line.strip() for line in lines if not _HARMLESS.search(line)]
-    exceptions = [found[1] for found in map(_EXCEPTION.search, lines) if found]
-    refused = [found[1] for found in map(_SYSTEMD.search, lines) if found]
-    errors = [line for line in lines if _ERROR.search(line)]
-    return (exceptions[-1:] or refused[:1] or errors[-1:] or [""])[0]

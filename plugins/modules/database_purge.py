@@ -90,8 +90,8 @@ import json
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils.program import ProgramError, run_as
+from ansible_collections.glanceops.image_service.plugins.module_utils.reasons import reason_in
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
-from ansible_collections.glanceops.image_service.plugins.module_utils.service import reason_in
 
 _NAME = "purge_records: "
 

@@ -70,6 +70,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.program im
     ProgramError,
     last_line,
 )
+from ansible_collections.glanceops.image_service.plugins.module_utils.reasons import reason_in
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, ended, size_of
 
 _UNIT = "glance-scrubber.service"
@@ -117,7 +118,7 @@ def scrub_by_unit(timeout: float) -> None:
     except service.ServiceError as error:
         lines = service.journal(_UNIT, cursor=cursor)
         own = [line for line in lines if line.startswith("pending_images: ")]
-        raise ProgramError(last_line("\n".join(own)) or service.reason_in(lines) or str(error)) from error
+        raise ProgramError(last_line("\n".join(own)) or reason_in(lines) or str(error)) from error
 
 
 def summary(before: dict[str, Any], after: dict[str, Any], check_mode: bool) -> str:

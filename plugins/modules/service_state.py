@@ -161,6 +161,7 @@ from typing import NamedTuple, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import config_set, service
+from ansible_collections.glanceops.image_service.plugins.module_utils.reasons import reason_in
 
 _JOURNAL_LINES = 15
 # States in which the units take up a new configuration, as verbs of a sentence.
@@ -331,7 +332,7 @@ def fail(
     reason = str(error)
     if not isinstance(error, service.RunError):
         # The units themselves are at fault, so what the check wrote does not matter.
-        reason = service.reason_in(service.journal(*units, cursor=cursor) if check else lines) or reason
+        reason = reason_in(service.journal(*units, cursor=cursor) if check else lines) or reason
     if module.params["state"] in _ANEW:
         verb = f"{_ANEW[module.params['state']]} with its new configuration and {'answer' if url else 'run'}"
         restored, outcome = go_back(module, record_path, before)
