@@ -26,6 +26,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.image_stat
     hash_fault,
     label,
     summary,
+    too_short,
     watch,
 )
 
@@ -328,6 +329,38 @@ def before_and_after(target: Target, work: Plan, stores: tuple[str, ...]) -> dic
         before["others"] = {other["id"]: "shown" for other in work.hide}
         after["others"] = {other["id"]: "hidden" for other in work.hide}
     return {"before": before, "after": after}
+
+
+def checked(params: dict[str, t.Any]) -> tuple[Target | None, str]:
+    """Return what the options of the module ask for, and what is wrong with them, or ""."""
+    try:
+        return target_of(params), too_short(params)
+    except ValueError as error:
+        return None, str(error)
+
+
+def run(client: Client, params: dict[str, t.Any], target: Target, check_mode: bool, diff: bool) -> dict[str, t.Any]:
+    """Do one run of the module for a *target*; return what it answers, with "failed" where it fails."""
+    importer = Importer(client, params)
+    work, steps, result = Plan(), [], {}
+    try:
+        images, stores = importer.look(target)
+        work = plan(target, images, stores)
+        importer.check_stores(target, work)
+        steps = work.steps(target.method)
+        if diff:
+            result["diff"] = before_and_after(target, work, stores)
+        if not check_mode and (steps or work.wait):
+            result |= importer.carry_out(target, work, stores)
+    except GlanceError as error:
+        result |= {"failed": True, "reason": error.reason, "msg": str(error)}
+    except ValueError as error:
+        result |= {"failed": True, "reason": "refused", "msg": str(error)}
+    except OSError as error:
+        result |= {"failed": True, "reason": "refused", "msg": f"src should be readable to its end, found: {error}."}
+    done = steps if check_mode else importer.done
+    image = importer.image or (summary(work.image) if work.image else {})
+    return {"image": image, "steps": done, "changed": bool(done), **result}
 
 
 class Importer:

@@ -20,6 +20,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.image_stat
     changed_formats,
     format_fault,
     label,
+    too_short,
 )
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import summary as image_summary
 
@@ -151,3 +152,48 @@ def ended(
             )
             return {**result, "failed": True, "reason": "timeout", "msg": late}
         sleep(min(next(pause), left))
+
+
+def fault(params: Raw) -> str:
+    """What is wrong with the module's own options beyond their types, or ""."""
+    return owner_fault(params) or too_short(params)
+
+
+def run(client: Client, params: Raw, check_mode: bool) -> Raw:
+    """Do one run of the module with its options *params*; return what it answers, with "failed" where it fails."""
+    task_id, result = params["id"], {"changed": False}
+    try:
+        if params["import_from"]:
+            result |= {"task": {}} if check_mode else _make(client, params)
+            result["changed"] = True
+            task_id = result["task"].get("id")
+        if task_id and params["wait"] and not check_mode:
+            result |= ended(lambda: shown(client, task_id), params)
+            if params["import_from"] and "failed" not in result:
+                result |= image_of(client, result["task"], params)
+        elif params["id"]:
+            result["task"] = patient(lambda: shown(client, task_id), params["grace"])
+        elif not params["import_from"]:
+            result["tasks"] = _all_tasks(client, params)
+    except GlanceError as error:
+        result |= {"failed": True, "reason": error.reason, "msg": str(error) + advice(error.status)}
+    return result
+
+
+def _make(client: Client, params: Raw) -> Raw:
+    """Make a task that imports an image, and return it, with warnings when nobody will give its image an owner."""
+    properties = properties_of(params, client.project)
+    given = {name: params[name] for name in ("import_from", "import_from_format")}
+    body = {"type": "import", "input": {**given, "image_properties": properties}}
+    result: Raw = {"task": summary(client.call("POST", "/v2/tasks", body, expected=201))}
+    if not params["wait"] and ownerless(client, properties):
+        result["warnings"] = [f"The image of task {result['task']['id']} {OWNERLESS}"]
+    return result
+
+
+def _all_tasks(client: Client, params: Raw) -> list[Raw]:
+    """Return the facts of all tasks of the status and the type."""
+    filters = {"status": params["status"], "type": "import" if params["type"] == "import" else None}
+    filters = {name: value for name, value in filters.items() if value}
+    tasks = patient(lambda: [summary(task) for task in listed(client, filters)], params["grace"])
+    return [task for task in tasks if params["type"] in (None, task["type"])]

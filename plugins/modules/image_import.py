@@ -250,32 +250,16 @@ reason:
   sample: impossible
 """
 
-from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
-    GlanceError,
-    connect,
-    finish,
-    image_module,
-)
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_import import (
-    METHODS,
-    Importer,
-    Plan,
-    before_and_after,
-    plan,
-    target_of,
-)
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import (
-    VISIBILITIES,
-    summary,
-    too_short,
-)
+from ansible_collections.glanceops.image_service.plugins.module_utils import image_import
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import connect, finish, image_module
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import VISIBILITIES
 
 
 def main() -> None:
     """Check the options, look, do what is to be done, and return it."""
     module = image_module(
         {
-            "method": {"type": "str", "required": True, "choices": list(METHODS)},
+            "method": {"type": "str", "required": True, "choices": list(image_import.METHODS)},
             "name": {"type": "str"},
             "id": {"type": "str"},
             "uri": {"type": "str"},
@@ -301,31 +285,9 @@ def main() -> None:
         },
         required_one_of=[("name", "id")],
     )
-    try:
-        target, wrong = target_of(module.params), too_short(module.params)
-    except ValueError as error:
-        target, wrong = None, str(error)
+    target, wrong = image_import.checked(module.params)
     client = connect(module, wrong, module.params["uri"])
-    importer = Importer(client, module.params)
-    work, steps, result = Plan(), [], {}
-    try:
-        images, stores = importer.look(target)
-        work = plan(target, images, stores)
-        importer.check_stores(target, work)
-        steps = work.steps(target.method)
-        if module._diff:
-            result["diff"] = before_and_after(target, work, stores)
-        if not module.check_mode and (steps or work.wait):
-            result |= importer.carry_out(target, work, stores)
-    except GlanceError as error:
-        result |= {"failed": True, "reason": error.reason, "msg": str(error)}
-    except ValueError as error:
-        result |= {"failed": True, "reason": "refused", "msg": str(error)}
-    except OSError as error:
-        result |= {"failed": True, "reason": "refused", "msg": f"src should be readable to its end, found: {error}."}
-    done = steps if module.check_mode else importer.done
-    image = importer.image or (summary(work.image) if work.image else {})
-    finish(module, client, {"image": image, "steps": done, "changed": bool(done), **result})
+    finish(module, client, image_import.run(client, module.params, target, module.check_mode, module._diff))
 
 
 if __name__ == "__main__":

@@ -347,33 +347,9 @@ reason:
   sample: timeout
 """
 
-import time
-import typing as t
-
-from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
-    GlanceError,
-    connect,
-    finish,
-    image_module,
-)
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_api import ImageApi, Selection
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import (
-    VISIBILITIES,
-    complaint,
-    tally,
-    watch,
-)
-
-
-def count(api: ImageApi, meant: Selection) -> dict:
-    """Return the counts by status, and on failure also failed, reason and msg."""
-    began = time.monotonic()
-    result = {"changed": False, "counts": {}}
-    try:
-        result["counts"] = tally(api.find(meant))
-    except GlanceError as error:
-        result |= {"failed": True, "reason": error.reason, "msg": str(error)}
-    return {**result, "elapsed": round(time.monotonic() - began, 3)}
+from ansible_collections.glanceops.image_service.plugins.module_utils import image_watch
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import connect, finish, image_module
+from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import VISIBILITIES, complaint
 
 
 def main() -> None:
@@ -405,26 +381,8 @@ def main() -> None:
         mutually_exclusive=[("name_pattern", "ids"), ("name_pattern", "names")],
         required_by={"stores": ["wait_for"], "expected": ["wait_for"]},
     )
-    params = module.params
-    client = connect(module, complaint(params))
-    api = ImageApi(client)
-    unchecked = list(params["stores"] or [])
-    meant = Selection(
-        **{name: params[name] for name in ("ids", "names", "name_pattern", "owner", "visibility", "hidden")},
-        tags=tuple(params["tags"] or ()),
-    )
-
-    def look() -> t.Iterator[dict]:
-        if unchecked:
-            api.check_stores(unchecked)
-            unchecked.clear()
-        return api.find(meant)
-
-    if params["counts_only"]:
-        result = count(api, meant)
-    else:
-        result = watch(look, api.import_message, params, wait=not module.check_mode)
-    finish(module, client, result)
+    client = connect(module, complaint(module.params))
+    finish(module, client, image_watch.run(client, module.params, wait=not module.check_mode))
 
 
 if __name__ == "__main__":

@@ -195,35 +195,7 @@ reason:
 """
 
 from ansible_collections.glanceops.image_service.plugins.module_utils import image_task
-from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
-    Client,
-    GlanceError,
-    connect,
-    finish,
-    image_module,
-    patient,
-)
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import too_short
-
-
-def make(client: Client, params: dict) -> dict:
-    """Make a task that imports an image, and return it, with warnings when nobody will give its image an owner."""
-    properties = image_task.properties_of(params, client.project)
-    given = {name: params[name] for name in ("import_from", "import_from_format")}
-    body = {"type": "import", "input": {**given, "image_properties": properties}}
-    answer = client.call("POST", "/v2/tasks", body, expected=201)
-    result = {"task": image_task.summary(answer)}
-    if not params["wait"] and image_task.ownerless(client, properties):
-        result["warnings"] = [f"The image of task {result['task']['id']} {image_task.OWNERLESS}"]
-    return result
-
-
-def list_all(client: Client, params: dict) -> list:
-    """Return the facts of all tasks of the status and the type."""
-    filters = {"status": params["status"], "type": "import" if params["type"] == "import" else None}
-    filters = {name: value for name, value in filters.items() if value}
-    tasks = patient(lambda: [image_task.summary(task) for task in image_task.listed(client, filters)], params["grace"])
-    return [task for task in tasks if params["type"] in (None, task["type"])]
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import connect, finish, image_module
 
 
 def main() -> None:
@@ -246,25 +218,8 @@ def main() -> None:
         required_together=[("import_from", "import_from_format", "image_properties")],
         required_by={"owner": ["import_from"]},
     )
-    params = module.params
-    client = connect(module, image_task.owner_fault(params) or too_short(params), params["import_from"])
-    task_id, result = params["id"], {"changed": False}
-    try:
-        if params["import_from"]:
-            result |= {"task": {}} if module.check_mode else make(client, params)
-            result["changed"] = True
-            task_id = result["task"].get("id")
-        if task_id and params["wait"] and not module.check_mode:
-            result |= image_task.ended(lambda: image_task.shown(client, task_id), params)
-            if params["import_from"] and "failed" not in result:
-                result |= image_task.image_of(client, result["task"], params)
-        elif params["id"]:
-            result["task"] = patient(lambda: image_task.shown(client, task_id), params["grace"])
-        elif not params["import_from"]:
-            result["tasks"] = list_all(client, params)
-    except GlanceError as error:
-        result |= {"failed": True, "reason": error.reason, "msg": str(error) + image_task.advice(error.status)}
-    finish(module, client, result)
+    client = connect(module, image_task.fault(module.params), module.params["import_from"])
+    finish(module, client, image_task.run(client, module.params, module.check_mode))
 
 
 if __name__ == "__main__":
