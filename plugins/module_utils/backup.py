@@ -34,7 +34,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.image_file
     read_options,
     sha256_of,
 )
-from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv import installed_release
+from ansible_collections.glanceops.image_service.plugins.module_utils.releases import installed_release
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, list_of, size_of
 
 FORMAT = 1

@@ -33,13 +33,6 @@ class VenvError(Exception):
     """The host is not as it has to be, or a build failed; the text is a sentence for the operator."""
 
 
-def installed_release(link: str, default: str) -> str:
-    """Return the release that *link* points to, such as /opt/glance/2026.2-1a2b3c4d5e6f; *default* without a link."""
-    if not os.path.islink(link):
-        return default
-    return os.path.basename(os.readlink(link)).rsplit("-", 1)[0]
-
-
 class Interpreter(NamedTuple):
     """A Python of the host: its real path, its version as ``(major, minor, micro)``, ``cpython`` or another name."""
 

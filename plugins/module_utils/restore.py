@@ -17,11 +17,17 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.backup imp
     MANIFEST,
     BackupError,
     Service,
+    Wish,
     find_backup,
+    find_service,
     ids_of,
     images_of,
+    locked,
+    make,
+    name_of_now,
     write_json,
 )
+from ansible_collections.glanceops.image_service.plugins.module_utils.database_dump import DumpError
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_files import (
     Image,
     Place,
@@ -30,6 +36,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.image_file
     images_in,
     sha256_of,
 )
+from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, size_of
 
 _PROVEN = ".proven.json"
 _BLOCK = 1 << 20
@@ -158,6 +165,79 @@ class Restorer:
                 if os.path.isdir(folder)
                 for entry in os.scandir(folder)
             )
+
+
+def verb_of(params: Mapping[str, Any], check_mode: bool) -> str:
+    """Return what is done with a backup, for a sentence: "restored" or "verified"."""
+    return "restored" if params["state"] == "restored" and not check_mode else "verified"
+
+
+def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Do one run of the module with its options *params*; return what it answers.
+
+    Raises BackupError, DumpError and OSError.
+    """
+    name, directory = params["name"], params["directory"]
+    service = find_service(params, "")
+    # Raises what locked() would hide by making the directory.
+    find_backup(directory, name)
+    with locked(directory) as work:
+        service.engine.work = work
+        restorer = Restorer(service, directory, name, params["images"])
+        restorer.judge_database(params["heads"], params["other_release"])
+        found = restorer.find()
+        restorer.judge_images(found, params["allow_missing"])
+        result = proven(found)
+        if verb_of(params, check_mode) == "verified":
+            if restorer.with_images and not check_mode:
+                restorer.note(found)
+            words = f"Backup {name} is sound: {in_words(result, restorer)}; {result['put_back']} to be put back."
+            return {"changed": check_mode, "msg": words, **result}
+        before = save_present(service, directory) if params["backup_before"] else ""
+        for place, image in found.to_put_back:
+            restorer.put_back(place, image)
+        restorer.restore_database(work)
+        others = restorer.unknown_files() if restorer.with_images else 0
+    words = f"Restored {name}: {in_words(result, restorer)}; {count_of(result['put_back'], 'file')} put back"
+    if others:
+        words += f", {count_of(others, 'file')} of the stores that it does not know left alone"
+    words += f"; the database of before is {before}." if before else "."
+    return {"changed": True, "before": before, "unknown_files": others, "msg": words, **result}
+
+
+def save_present(service: Service, directory: str) -> str:
+    """Back up the present database; returns the name of that backup."""
+    name = name_of_now(directory, "before-restore-")
+    try:
+        make(service, Wish(directory, name, images=False))
+    except (BackupError, DumpError) as error:
+        raise BackupError(
+            f"the present database should be backed up first, found: {error}; set glance_restore_backup_before to "
+            "false if it is not worth it"
+        ) from error
+    return name
+
+
+def proven(found: Findings) -> dict[str, object]:
+    """Return the images whose data was held against a hash, and what is told of the others."""
+    images = {image.id: image for _place, image in [*found.whole, *found.to_put_back]}
+    return {
+        "count": len(images),
+        "bytes": sum(image.size or 0 for image in images.values()),
+        "put_back": len(found.to_put_back),
+        "missing": sorted({image.id for image, _fault in found.lost}),
+    }
+
+
+def in_words(result: dict, restorer: Restorer) -> str:
+    """Return what was looked at as the middle of a sentence."""
+    if not restorer.with_images:
+        return "the database, no image was looked at"
+    unhashed = sum(image.hashed_by is None for image in restorer.images)
+    of_those = f" (but of {unhashed} that has none)" if unhashed else ""
+    missing = f", without {', '.join(result['missing'])}" if result["missing"] else ""
+    images = f"{count_of(result['count'], 'image')}, {size_of(result['bytes'])}"
+    return f"{images}, every hash as in the database{of_those}{missing}"
 
 
 def facts_of(image: Image) -> tuple[Any, ...]:

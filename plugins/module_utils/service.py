@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import re
 import socket
 import ssl
@@ -80,11 +79,6 @@ def properties_of(units: Iterable[str]) -> States:
 def properties(unit: str) -> dict[str, str]:
     """Return what systemd knows of *unit*."""
     return properties_of([unit])[unit]
-
-
-def release_of(link: str) -> str:
-    """Return the release of the folder, such as C(/opt/glance/2026.2-1a2b3c4d5e6f), behind *link*; "" if none."""
-    return os.path.basename(os.readlink(link)).rsplit("-", 1)[0] if os.path.islink(link) else ""
 
 
 def health(url: str) -> Health:

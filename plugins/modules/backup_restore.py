@@ -117,43 +117,7 @@ msg:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils import backup, database_dump, restore
-from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, size_of
-
-
-def save_present(service: backup.Service, directory: str) -> str:
-    """Back up the present database; returns the name of that backup."""
-    name = backup.name_of_now(directory, "before-restore-")
-    try:
-        backup.make(service, backup.Wish(directory, name, images=False))
-    except (backup.BackupError, database_dump.DumpError) as error:
-        raise backup.BackupError(
-            f"the present database should be backed up first, found: {error}; set glance_restore_backup_before to "
-            "false if it is not worth it"
-        ) from error
-    return name
-
-
-def proven(found: restore.Findings) -> dict[str, object]:
-    """Return the images whose data was held against a hash, and what is told of the others."""
-    images = {image.id: image for _place, image in [*found.whole, *found.to_put_back]}
-    return {
-        "count": len(images),
-        "bytes": sum(image.size or 0 for image in images.values()),
-        "put_back": len(found.to_put_back),
-        "missing": sorted({image.id for image, _fault in found.lost}),
-    }
-
-
-def in_words(result: dict, restorer: restore.Restorer) -> str:
-    """Return what was looked at as the middle of a sentence."""
-    if not restorer.with_images:
-        return "the database, no image was looked at"
-    unhashed = sum(image.hashed_by is None for image in restorer.images)
-    of_those = f" (but of {unhashed} that has none)" if unhashed else ""
-    missing = f", without {', '.join(result['missing'])}" if result["missing"] else ""
-    images = f"{count_of(result['count'], 'image')}, {size_of(result['bytes'])}"
-    return f"{images}, every hash as in the database{of_those}{missing}"
+from ansible_collections.glanceops.image_service.plugins.module_utils import backup, restore
 
 
 def main() -> None:
@@ -169,34 +133,9 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    given, name, directory = module.params, module.params["name"], module.params["directory"]
-    verb = "restored" if given["state"] == "restored" and not module.check_mode else "verified"
-    with backup.failing(module, f"The backup {name} can't be {verb}"):
-        service = backup.find_service(given, "")
-        # Raises what locked() would hide by making the directory.
-        backup.find_backup(directory, name)
-        with backup.locked(directory) as work:
-            service.engine.work = work
-            restorer = restore.Restorer(service, directory, name, given["images"])
-            restorer.judge_database(given["heads"], given["other_release"])
-            found = restorer.find()
-            restorer.judge_images(found, given["allow_missing"])
-            result = proven(found)
-            if verb == "verified":
-                if restorer.with_images and not module.check_mode:
-                    restorer.note(found)
-                words = f"Backup {name} is sound: {in_words(result, restorer)}; {result['put_back']} to be put back."
-                module.exit_json(changed=module.check_mode, msg=words, **result)
-            before = save_present(service, directory) if given["backup_before"] else ""
-            for place, image in found.to_put_back:
-                restorer.put_back(place, image)
-            restorer.restore_database(work)
-            others = restorer.unknown_files() if restorer.with_images else 0
-    words = f"Restored {name}: {in_words(result, restorer)}; {count_of(result['put_back'], 'file')} put back"
-    if others:
-        words += f", {count_of(others, 'file')} of the stores that it does not know left alone"
-    words += f"; the database of before is {before}." if before else "."
-    module.exit_json(changed=True, before=before, unknown_files=others, msg=words, **result)
+    verb = restore.verb_of(module.params, module.check_mode)
+    with backup.failing(module, f"The backup {module.params['name']} can't be {verb}"):
+        module.exit_json(**restore.run(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

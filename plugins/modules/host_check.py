@@ -184,7 +184,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import foreign_files, haproxy, mounts
-from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv import installed_release
+from ansible_collections.glanceops.image_service.plugins.module_utils.releases import installed_release
 from ansible_collections.glanceops.image_service.plugins.module_utils.sockets import collide
 
 _LISTENING = "0A"

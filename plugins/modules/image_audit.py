@@ -104,69 +104,8 @@ notes:
   elements: str
 """
 
-import contextlib
-import inspect
-import os
-import pathlib
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils import image_audit
-from ansible_collections.glanceops.image_service.plugins.module_utils.image_files import connection_of, read_options
-from ansible_collections.glanceops.image_service.plugins.module_utils.program import PendingImages, ProgramError
-from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, ended
-
-# All data of a large store may have to be read.
-_SECONDS = 86400
-_COLUMNS = ("kind", "image", "store", "detail", "action")
-
-
-def table_of(findings: list[dict[str, Any]]) -> list[str]:
-    """Return a line for each finding, and one above them, in columns as wide as they have to be."""
-    rows = [_COLUMNS, *(tuple(finding[name] or "-" for name in _COLUMNS) for finding in findings)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-
-
-def config_file(directory: str, names: list[str]) -> str:
-    """Return the first configuration that has a login to the database; raises ProgramError if there is none."""
-    for name in names:
-        path = pathlib.Path(directory, name)
-        with contextlib.suppress(FileNotFoundError):
-            if connection_of(read_options(path.read_text(encoding="utf-8"))):
-                return str(path)
-    raise ProgramError(
-        f"{directory} should have a configuration with a login to the database, found none: run site.yml, or have the "
-        "scrubber on this host"
-    )
-
-
-@contextlib.contextmanager
-def program(source: str) -> Iterator[str]:
-    """Have the program and what it judges by in a folder that the user of the service can read."""
-    folder = tempfile.mkdtemp(prefix="glance-audit-")
-    try:
-        os.chmod(folder, 0o755)
-        for name, text in (("pending_images.py", source), ("image_audit.py", inspect.getsource(image_audit))):
-            path = pathlib.Path(folder, name)
-            path.write_text(text, encoding="utf-8")
-            path.chmod(0o644)
-        yield os.path.join(folder, "pending_images.py")
-    finally:
-        shutil.rmtree(folder)
-
-
-def summary(counts: Mapping[str, int], findings: list[Any], mended: list[str], notes: list[str]) -> str:
-    """Return what is shown of an audit."""
-    seen = f"{count_of(counts['images'], 'image')}, {count_of(counts['locations'], 'location')} with data and "
-    seen += count_of(counts["files"], "file")
-    seen += f", {counts['hashed']} of them read" if counts["hashed"] else ""
-    found = count_of(len(findings), "finding") if findings else "the database and the stores agree"
-    done = f"; repaired {len(mended)}" if mended else ""
-    return f"{seen}: {found}{done}." + "".join(f" {note[0].upper()}{note[1:]}." for note in notes)
+from ansible_collections.glanceops.image_service.plugins.module_utils import store_audit
 
 
 def main() -> None:
@@ -190,33 +129,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    given = module.params
-    looks = [f"--stuck-after={given['stuck_after']}", *(["--only-host"] if given["only_host"] else [])]
-    audit = ["audit", f"--late={given['late']}", *looks, *(["--checksums"] if given["checksums"] else [])]
-    mended: list[str] = []
     try:
-        file = config_file(given["config_directory"], given["config_files"])
-        with program(given["source"]) as path:
-            python = given["python"] if os.path.exists(given["python"]) else "/usr/bin/python3"
-            asked = PendingImages({"user": given["user"], "program": path, "python": python}, _SECONDS)
-            found = asked.ask(f"--config-file={file}", *audit)
-            if given["repair"] and not module.check_mode and any(each["mend"] for each in found["findings"]):
-                answer = asked.ask(f"--config-file={file}", "mend", *looks)
-                mended = answer["mended"]
-                found = asked.ask(f"--config-file={file}", *audit)
-                found["notes"] += answer["failed"]
-    except (ProgramError, OSError) as error:
-        module.fail_json(msg=f"The stores should be compared with the database, found: {ended(str(error))}")
-    findings = found["findings"]
-    module.exit_json(
-        changed=bool(mended),
-        findings=findings,
-        mended=mended,
-        table=table_of(findings) if findings else [],
-        counts=found["counts"],
-        notes=found["notes"],
-        msg=summary(found["counts"], findings, mended, found["notes"]),
-    )
+        module.exit_json(**store_audit.run(module.params, module.check_mode))
+    except store_audit.AuditError as error:
+        module.fail_json(msg=str(error))
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import service, space
+from ansible_collections.glanceops.image_service.plugins.module_utils.releases import installed_release
 
 
 def main() -> None:
@@ -138,7 +139,7 @@ def main() -> None:
     state = states[unit]
     found = state["LoadState"] != "not-found"
     seen = service.health(module.params["health_url"])
-    release = service.release_of(module.params["link"]) or ("package" if found else "none")
+    release = installed_release(module.params["link"]) or ("package" if found else "none")
     spaces = space.look(module.params["directories"])
     module.exit_json(
         changed=False,

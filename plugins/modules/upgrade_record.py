@@ -87,7 +87,7 @@ import json
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils.config_set import ConfigSetError, save_record
-from ansible_collections.glanceops.image_service.plugins.module_utils.service import release_of
+from ansible_collections.glanceops.image_service.plugins.module_utils.releases import installed_release
 
 
 def noted(record: dict[str, str], running: str, wanted: str, backup: str | None) -> dict[str, str]:
@@ -128,7 +128,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     path, wanted = module.params["path"], module.params["release"]
-    running = release_of(module.params["link"])
+    running = installed_release(module.params["link"])
     try:
         record = read(path)
     except (OSError, ValueError) as error:

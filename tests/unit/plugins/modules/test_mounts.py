@@ -1,6 +1,6 @@
 import pytest
+from ansible_collections.glanceops.image_service.plugins.module_utils import mounting
 from ansible_collections.glanceops.image_service.plugins.module_utils import mounts as u
-from ansible_collections.glanceops.image_service.plugins.modules import mounts as m
 
 # A systemd that mounts by writing a line: start and stop take the unit, whose path is in its text.
 SYSTEMCTL = """#!/bin/sh
@@ -29,7 +29,7 @@ def host(tmp_path, monkeypatch, run_module):
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(u, "mounted", lambda: dict.fromkeys((tmp_path / "now").read_text().split(), "nas:/images"))
-    monkeypatch.setattr(m.os, "chown", lambda *_arguments: None)
+    monkeypatch.setattr(mounting.os, "chown", lambda *_arguments: None)
 
     class Host:
         folder = tmp_path
