@@ -199,7 +199,7 @@ def superfluous(backups: Sequence[Mapping[str, Any]], keep: int, made: Mapping[s
 
 
 @dataclass(frozen=True)
-class Wish:
+class BackupRequest:
     """What a backup is to be."""
 
     directory: str
@@ -287,9 +287,9 @@ def ids_of(images: Iterable[str]) -> str:
 class Maker:
     """Makes one backup."""
 
-    def __init__(self, service: Service, wish: Wish) -> None:
-        self.service, self.wish = service, wish
-        self.partial = wish.folder + PARTIAL
+    def __init__(self, service: Service, request: BackupRequest) -> None:
+        self.service, self.request = service, request
+        self.partial = request.folder + PARTIAL
         self.dump = os.path.join(self.partial, f"database.{service.engine.suffix}")
         self.held: dict[tuple[str, str, str | None], Place] = {}
 
@@ -300,16 +300,16 @@ class Maker:
             os.mkdir(os.path.join(self.partial, "config"), mode=0o700)
             tar = f"{os.path.basename(self.service.config_directory)}.tar"
             write_tar(os.path.join(self.partial, "config", tar), self.service.config_directory)
-            tables, images = self.agreeing() if self.wish.images else self.look()
+            tables, images = self.agreeing() if self.request.images else self.look()
             manifest = self.manifest(tables, images)
             write_json(os.path.join(self.partial, MANIFEST), manifest)
             flush(self.dump, self.partial)
-            os.rename(self.partial, self.wish.folder)
-            flush(self.wish.directory)
+            os.rename(self.partial, self.request.folder)
+            flush(self.request.directory)
         except BaseException:
             shutil.rmtree(self.partial)
             raise
-        return {**manifest, "path": self.wish.folder}
+        return {**manifest, "path": self.request.folder}
 
     def look(self) -> tuple[Tables, list[Image]]:
         """Dump the database, and return what the dump itself says."""
@@ -339,13 +339,13 @@ class Maker:
             again = any(image in since for image in lacking)
             since = {image: since.get(image, now) for image in lacking}
             lost = [image for image in lacking if now - since[image] >= _PATIENCE]
-            if len(lost) == len(lacking) or (lost and not self.wish.allow_missing) or now > deadline:
+            if len(lost) == len(lacking) or (lost and not self.request.allow_missing) or now > deadline:
                 break
             if again:
                 time.sleep(_PAUSE)
-        if self.wish.verify:
+        if self.request.verify:
             lacking += self.damaged(images)
-        if lacking and not self.wish.allow_missing:
+        if lacking and not self.request.allow_missing:
             raise BackupError(
                 f"every active image should have its whole data in its store, found none or other data for "
                 f"{ids_of(lacking)}: bring it back there, delete these images, or set glance_backup_allow_missing to "
@@ -366,7 +366,7 @@ class Maker:
                 if held is None:
                     name = os.path.join("images", place.store, os.path.basename(place.path))
                     target = os.path.join(self.partial, name)
-                    if take(place, image, target, self.wish.links, self.service.user):
+                    if take(place, image, target, self.request.links, self.service.user):
                         held = self.held[key] = replace(place, held=name)
                 if held is not None:
                     place.held, place.mode = held.held, held.mode
@@ -397,7 +397,7 @@ class Maker:
         return {
             "made_by": MADE_BY,
             "format": FORMAT,
-            "name": self.wish.name,
+            "name": self.request.name,
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "release": self.service.release,
             "engine": self.service.engine.login.engine,
@@ -407,7 +407,7 @@ class Maker:
                 "bytes": os.path.getsize(self.dump),
                 "sha256": sha256_of(self.dump),
             },
-            "holds_images": self.wish.images,
+            "holds_images": self.request.images,
             "count": len(held),
             "bytes": sum(image.size or 0 for image in held),
             "images": [asdict(image) for image in images],
@@ -421,23 +421,54 @@ def name_of_now(directory: str, prefix: str) -> str:
     return next(name for name in names if not os.path.lexists(os.path.join(directory, name)))
 
 
-def judge(wish: Wish) -> None:
+def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Do one run of the module C(backup) with its options *params*; return what it answers.
+
+    Raises BackupError, DumpError and OSError.
+    """
+    begun, directory = time.monotonic(), params["directory"]
+    name = params["name"] or name_of_now(directory, params["prefix"])
+    choices = ("images", "links", "verify", "allow_missing", "keep")
+    request = BackupRequest(directory, name, **{key: params[key] for key in choices})
+    judge(request)
+    service = find_service(params, "")
+    if check_mode:
+        return {"changed": True, "name": name, "path": request.folder, "msg": f"Would back up to {request.folder}."}
+    with locked(directory) as work:
+        service.engine.work = work
+        manifest = make(service, request)
+        removed = prune(directory, request.keep, manifest)
+    also = f", and removed {', '.join(removed)}" if removed else ""
+    return {
+        "changed": True,
+        "name": name,
+        "path": request.folder,
+        "backup": summary_of(manifest),
+        "removed": removed,
+        "msg": f"Backed up {in_words(manifest)} as {name} in {directory} in {time.monotonic() - begun:.1f} s"
+        f"{also}{not_held_in_words(manifest)}.",
+    }
+
+
+def judge(request: BackupRequest) -> None:
     """Raise BackupError for a backup that can't be made under its name, or that should keep fewer than none."""
-    if not NAME.match(wish.name) or wish.name.endswith(PARTIAL):
+    if not NAME.match(request.name) or request.name.endswith(PARTIAL):
         raise BackupError(
             "glance_backup_name should be of letters, digits and ._-, begin with one of the first two, have 128 of "
-            f"them at most and not end with {PARTIAL}, found {json.dumps(wish.name)}"
+            f"them at most and not end with {PARTIAL}, found {json.dumps(request.name)}"
         )
-    if wish.keep < 0:
-        raise BackupError(f"glance_backup_keep should be 0 or more, found {wish.keep}")
-    if os.path.lexists(wish.folder):
-        raise BackupError(f"there is a backup {wish.name} in {wish.directory} already: give another name, or none")
+    if request.keep < 0:
+        raise BackupError(f"glance_backup_keep should be 0 or more, found {request.keep}")
+    if os.path.lexists(request.folder):
+        raise BackupError(
+            f"there is a backup {request.name} in {request.directory} already: give another name, or none"
+        )
 
 
-def make(service: Service, wish: Wish) -> dict[str, Any]:
+def make(service: Service, request: BackupRequest) -> dict[str, Any]:
     """Make a backup, in a directory that is locked; returns its manifest. Never takes the place of another one."""
-    judge(wish)
-    return Maker(service, wish).run()
+    judge(request)
+    return Maker(service, request).run()
 
 
 def prune(directory: str, keep: int, made: Mapping[str, Any]) -> list[str]:

@@ -79,7 +79,7 @@ def reason_of(status: int) -> str:
     return "unauthorised" if status in (401, 403) else "unhealthy"
 
 
-def growing(first: float, longest: float) -> t.Iterator[float]:
+def backoff(first: float, longest: float) -> t.Iterator[float]:
     """Seconds of each pause: half as long again as the one before, up to the longest, or the first if that is more."""
     pause = first
     while True:
@@ -90,7 +90,7 @@ def growing(first: float, longest: float) -> t.Iterator[float]:
 Result = t.TypeVar("Result")
 
 
-def patient(
+def retry(
     ask: t.Callable[[], Result],
     seconds: float,
     clock: t.Callable[[], float] = time.monotonic,
@@ -100,7 +100,7 @@ def patient(
 
     Pauses grow, and are as long as the service asks for with Retry-After if that is longer. Raises the last error.
     """
-    end, pauses = clock() + seconds, growing(0.5, 5.0)
+    end, pauses = clock() + seconds, backoff(0.5, 5.0)
     while True:
         try:
             return ask()
@@ -223,7 +223,7 @@ def _body(response: t.Any, seconds: float) -> bytes:
     return b"".join(chunks)
 
 
-class _Attentive:
+class _EarlyResponseMixin:
     """A connection on which an answer that comes before the whole body is sent is still read.
 
     A service that refuses an upload, such as one beyond a quota, may answer at once and close.
@@ -245,11 +245,11 @@ class _Attentive:
                 raise
 
 
-class _PlainConnection(_Attentive, http.client.HTTPConnection):
+class _PlainConnection(_EarlyResponseMixin, http.client.HTTPConnection):
     pass
 
 
-class _TlsConnection(_Attentive, http.client.HTTPSConnection):
+class _TlsConnection(_EarlyResponseMixin, http.client.HTTPSConnection):
     pass
 
 
@@ -270,7 +270,7 @@ class _Tls(HTTPSHandler):
 
 
 @dataclass(frozen=True)
-class Question:
+class HttpRequest:
     """One request.
 
     data: gives its body, anew for each time it is sent: bytes, an open file, or None; login: headers that do not go
@@ -381,7 +381,7 @@ class Client:
         login = self._headers()
         advice = "Give the login of a user who may do this."
         answer, _headers = self._exchange(
-            Question(method, self.base + path, data, login, content, expected, advice, self.login.ca_path, parsed)
+            HttpRequest(method, self.base + path, data, login, content, expected, advice, self.login.ca_path, parsed)
         )
         self._token_worked = bool(self._token)
         return answer
@@ -399,7 +399,7 @@ class Client:
         advice = "Check user, password, project and their domains, and that the user has a role there."
         trusted = self.module.params["auth_ca_path"] or self.login.ca_path
         answer, headers = self._exchange(
-            Question("POST", url, lambda: body, {}, {"Content-Type": "application/json"}, 201, advice, trusted)
+            HttpRequest("POST", url, lambda: body, {}, {"Content-Type": "application/json"}, 201, advice, trusted)
         )
         token = answer.get("token")
         self._token = headers.get("x-subject-token", "")
@@ -435,7 +435,7 @@ class Client:
             self._openers[ca_path] = build_opener(_Plain, _Tls(context=context))
         return self._openers[ca_path]
 
-    def _open(self, asked: Question, body: t.Any) -> t.Any:
+    def _open(self, asked: HttpRequest, body: t.Any) -> t.Any:
         """Response of any status; OSError, ValueError or HTTPException when there is none."""
         headers = {"Accept": "application/json", **asked.content}
         # base_url and login_of let http and https pass alone.
@@ -450,7 +450,7 @@ class Client:
         except HTTPError as error:
             return error
 
-    def _exchange(self, asked: Question) -> tuple[t.Any, t.Mapping[str, str]]:
+    def _exchange(self, asked: HttpRequest) -> tuple[t.Any, t.Mapping[str, str]]:
         """The JSON object of the answer, or its bytes where no JSON is asked for, and its headers."""
         seconds = self.module.params["request_timeout"]
         body = asked.data()

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
-from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError, patient
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError, retry
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_api import (
     ImageApi,
     NoSuchStoreError,
@@ -376,10 +376,10 @@ class Importer:
 
     def look(self, target: Target) -> tuple[list[Raw], tuple[str, ...]]:
         """Images with the name or id, and the stores that are to hold the data; GlanceError."""
-        images = patient(lambda: self._images(target), self.params["grace"])
+        images = retry(lambda: self._images(target), self.params["grace"])
         if not self.params["all_stores"]:
             return images, target.stores
-        found = patient(self.api.stores, self.params["grace"])
+        found = retry(self.api.stores, self.params["grace"])
         return images, tuple(store["id"] for store in found if str(store.get("read-only")).lower() != "true")
 
     def check_stores(self, target: Target, work: Plan) -> None:
@@ -390,7 +390,7 @@ class Importer:
         if not (target.stores and (work.fill or work.wait)):
             return
         try:
-            patient(lambda: self.api.check_stores(target.stores, written=True), self.params["grace"])
+            retry(lambda: self.api.check_stores(target.stores, written=True), self.params["grace"])
         except NoSuchStoreError as error:
             raise ValueError(str(error)) from error
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 import typing as t
 
-from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError, patient
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError, retry
 
 if t.TYPE_CHECKING:
     from ansible_collections.glanceops.image_service.plugins.module_utils.client import Client
@@ -52,7 +52,7 @@ def roundtrip(client: Client, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Upload, compare and delete an image; GlanceError, MismatchError, or OSError for a temporary file."""
     began, data = time.monotonic(), os.urandom(params["size"])
     body = {"name": params["name"], "disk_format": "raw", "container_format": "bare", "visibility": "private"}
-    image = patient(lambda: client.call("POST", "/v2/images", body, expected=201), params["grace"])
+    image = retry(lambda: client.call("POST", "/v2/images", body, expected=201), params["grace"])
     path = f"/v2/images/{image['id']}"
     try:
         with tempfile.NamedTemporaryFile() as file:

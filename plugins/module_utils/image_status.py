@@ -13,7 +13,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError, growing, patient
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError, backoff, retry
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of
 
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -95,7 +95,7 @@ def reachable(status: str) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class Wish:
+class WaitCondition:
     """What is waited for: a status, and of an image that is there the stores that hold its data and further facts.
 
     statuses: one or more of STATUSES; stores: all of which must hold the data; expected: facts by name; least: how many
@@ -157,15 +157,15 @@ def observe(ids: list[str] | None, names: list[str] | None, raws: t.Iterable[dic
     return list(found.values())
 
 
-def judge(wish: Wish, trail: t.Sequence[Step], image: Image) -> tuple[str, str]:
+def judge(condition: WaitCondition, trail: t.Sequence[Step], image: Image) -> tuple[str, str]:
     """Verdict on one image: (REACHED | WAITING | IMPOSSIBLE, why it is impossible or "").
 
     trail: what former looks found, oldest first (for a name that no image bears: what they found of its bearers);
     image: as summary gives it.
     """
     status = image["status"]
-    if status in wish.statuses:
-        return (REACHED, "") if status == ABSENT else _judge_facts(wish, trail, image)
+    if status in condition.statuses:
+        return (REACHED, "") if status == ABSENT else _judge_facts(condition, trail, image)
     if status == ABSENT:
         if image["id"] is None and not trail:
             return WAITING, ""
@@ -173,23 +173,23 @@ def judge(wish: Wish, trail: t.Sequence[Step], image: Image) -> tuple[str, str]:
             f"{'was there, and is gone' if trail else 'is not there'}"
             " (the API never shows deleted, pending_delete and killed images, nor those the caller may not read)"
         )
-    if not reachable(status).intersection(wish.statuses):
-        return IMPOSSIBLE, f"is {status}, and no image comes from there to {' or '.join(sorted(wish.statuses))}"
-    if {"queued", ABSENT}.intersection(wish.statuses):
+    if not reachable(status).intersection(condition.statuses):
+        return IMPOSSIBLE, f"is {status}, and no image comes from there to {' or '.join(sorted(condition.statuses))}"
+    if {"queued", ABSENT}.intersection(condition.statuses):
         return WAITING, ""
     why = _failed_work(trail, image)
     return (IMPOSSIBLE, why) if why else (WAITING, "")
 
 
-def _judge_facts(wish: Wish, trail: t.Sequence[Step], image: Image) -> tuple[str, str]:
+def _judge_facts(condition: WaitCondition, trail: t.Sequence[Step], image: Image) -> tuple[str, str]:
     """Verdict on an image whose status is the wanted one."""
-    unlike = [name for name, value in wish.expected.items() if image[name] != value]
+    unlike = [name for name, value in condition.expected.items() if image[name] != value]
     if image["status"] in ("active", "deactivated"):
         for name in unlike:
             # Glance may still be at work on the hash of data that it was given the place of.
             if name in FIXED_FACTS and image[name] is not None:
                 return IMPOSSIBLE, f"has {name} {image[name]}, and data never changes"
-    missing = [store for store in wish.stores if store not in image["stores"]]
+    missing = [store for store in condition.stores if store not in image["stores"]]
     if missing and not image["import_task"]:
         failed = [store for store in missing if store in image["failed_import_stores"]]
         if failed:
@@ -217,10 +217,10 @@ def _failed_work(trail: t.Sequence[Step], image: Image) -> str:
     return ""
 
 
-def wish_of(params: dict[str, t.Any]) -> Wish:
+def condition_of(params: dict[str, t.Any]) -> WaitCondition:
     """What the options wait_for, stores, expected and how_many, in which nothing is wrong, ask for."""
     how_many = params["how_many"]
-    return Wish(
+    return WaitCondition(
         frozenset(params["wait_for"] or []),
         tuple(params["stores"] or []),
         {
@@ -324,17 +324,17 @@ def watch(
     clock: t.Callable[[], float] = time.monotonic,
     sleep: t.Callable[[float], None] = time.sleep,
 ) -> dict[str, t.Any]:
-    """Look at the images until they are as wished for, cannot get there any more, or the time is over.
+    """Look at the images until the condition is met, can't be met any more, or the time is over.
 
     look: the images asked for, as JSON objects of the v2 API, or GlanceError; explain: Glance's own words on why the
-    import of an image failed, or ""; params: ids, names, timeout, interval and grace (seconds), and what wish_of reads;
-    wait: False ends after the first look, whatever it finds; trails: what is known of images from before, by id.
+    import of an image failed, or ""; params: ids, names, timeout, interval and grace (seconds), and what condition_of
+    reads; wait: False ends after the first look, whatever it finds; trails: what is known of images from before, by id.
     Returns images, counts, elapsed (seconds), changed, and on failure also failed, reason and msg.
     The last look is taken when the time is over, so a look never begins later than that. A look that fails in a way
     that passes is taken again for grace seconds, if something is waited for.
     """
-    began, pause = clock(), growing(params["interval"], LONGEST_PAUSE)
-    wish = wish_of(params)
+    began, pause = clock(), backoff(params["interval"], LONGEST_PAUSE)
+    condition = condition_of(params)
     trails = {} if trails is None else trails
     images: list[Image] = []
 
@@ -352,45 +352,45 @@ def watch(
 
     while True:
         left = began + params["timeout"] - clock()
-        grace = min(params["grace"], max(left, 0)) if wish.statuses and wait else 0
+        grace = min(params["grace"], max(left, 0)) if condition.statuses and wait else 0
         try:
-            found = patient(lambda: list(look()), grace, clock, sleep)
+            found = retry(lambda: list(look()), grace, clock, sleep)
         except GlanceError as error:
-            late = f" {_late_message(wish, images, params['timeout'])}" if images else ""
+            late = f" {_late_message(condition, images, params['timeout'])}" if images else ""
             return failure(error.reason, f"{error}{late}")
         images = observe(params["ids"], params["names"], found)
-        if not wish.statuses:
+        if not condition.statuses:
             return result()
         if not wait:
             return result(skipped_wait=True)
-        verdicts = [_recorded(wish, trails, image) for image in images]
-        outcome = overall(wish, verdicts, closed=params["ids"] is not None or params["names"] is not None)
+        verdicts = [_recorded(condition, trails, image) for image in images]
+        outcome = overall(condition, verdicts, closed=params["ids"] is not None or params["names"] is not None)
         if outcome == REACHED:
             return result()
         if outcome == IMPOSSIBLE:
-            return failure("impossible", _impossible_message(wish, images, explain))
+            return failure("impossible", _impossible_message(condition, images, explain))
         left = began + params["timeout"] - clock()
         if left <= 0:
-            return failure("timeout", _late_message(wish, images, params["timeout"], explain))
+            return failure("timeout", _late_message(condition, images, params["timeout"], explain))
         sleep(min(next(pause), left))
 
 
-def overall(wish: Wish, verdicts: t.Sequence[str], closed: bool) -> str:
+def overall(condition: WaitCondition, verdicts: t.Sequence[str], closed: bool) -> str:
     """Verdict on all images; closed: whether they are named one by one, so that no images are an answer too."""
     reached, lost = verdicts.count(REACHED), verdicts.count(IMPOSSIBLE)
-    if wish.least is None:
-        enough = reached == len(verdicts) and (reached or closed or ABSENT in wish.statuses)
+    if condition.least is None:
+        enough = reached == len(verdicts) and (reached or closed or ABSENT in condition.statuses)
         return REACHED if enough else IMPOSSIBLE if lost else WAITING
-    if reached >= wish.least:
+    if reached >= condition.least:
         return REACHED
-    return IMPOSSIBLE if lost and len(verdicts) - lost < wish.least else WAITING
+    return IMPOSSIBLE if lost and len(verdicts) - lost < condition.least else WAITING
 
 
-def _recorded(wish: Wish, trails: dict[str, list[Step]], image: Image) -> str:
+def _recorded(condition: WaitCondition, trails: dict[str, list[Step]], image: Image) -> str:
     """Judge an image by its trail, write the reason into it, and note what this look found."""
     by_name = f"name {image['name']}"
     key = by_name if image["id"] is None else str(image["id"]).lower()
-    verdict, image["problem"] = judge(wish, trails.get(key, []), image)
+    verdict, image["problem"] = judge(condition, trails.get(key, []), image)
     step = (image["status"], bool(image["import_task"]))
     for trail in (trails.setdefault(name, []) for name in (key, by_name) if image["status"] != ABSENT):
         # A wait of days must not grow: what stays the same is noted once.
@@ -399,12 +399,12 @@ def _recorded(wish: Wish, trails: dict[str, list[Step]], image: Image) -> str:
     return verdict
 
 
-def _impossible_message(wish: Wish, images: list[Image], explain: t.Callable[[str], str]) -> str:
+def _impossible_message(condition: WaitCondition, images: list[Image], explain: t.Callable[[str], str]) -> str:
     lost = [image for image in images if image["problem"]]
     _add_glances_words(lost, explain)
-    least = "" if wish.least is None else f" for {wish.least}"
+    least = "" if condition.least is None else f" for {condition.least}"
     return (
-        f"Expected {wish}{least}, but {len(lost)} of {count_of(len(images), 'image')} can no longer get there: "
+        f"Expected {condition}{least}, but {len(lost)} of {count_of(len(images), 'image')} can no longer get there: "
         f"{listing([f'{label(image)} {image_problem(image)}' for image in lost])}. "
         "Correct the cause, then upload, import or create what is missing again, or wait for another status."
     )
@@ -416,28 +416,28 @@ def image_problem(image: Image) -> str:
 
 
 def _late_message(
-    wish: Wish, images: list[Image], timeout: float, explain: t.Callable[[str], str] | None = None
+    condition: WaitCondition, images: list[Image], timeout: float, explain: t.Callable[[str], str] | None = None
 ) -> str:
-    late = [image for image in images if judge(wish, [], image)[0] != REACHED]
+    late = [image for image in images if judge(condition, [], image)[0] != REACHED]
     if explain:
         for image in late:
-            image["problem"] = f"is still {_progress(wish, image)}"
+            image["problem"] = f"is still {_progress(condition, image)}"
         _add_glances_words([image for image in late if image["status"] in ("queued", "importing")], explain, quiet=True)
-    least = "" if wish.least is None else f" for {wish.least}"
+    least = "" if condition.least is None else f" for {condition.least}"
     parts = listing([f"{label(image)} {image_problem(image)}" for image in late]) or "no image is found"
     return (
-        f"Expected {wish}{least} within {timeout} s, but {len(late)} of {count_of(len(images), 'image')} are not "
+        f"Expected {condition}{least} within {timeout} s, but {len(late)} of {count_of(len(images), 'image')} are not "
         f"there yet: {parts}. "
         "Look whether their upload or import is still running, and give it more time with timeout."
     )
 
 
-def _progress(wish: Wish, image: Image) -> str:
+def _progress(condition: WaitCondition, image: Image) -> str:
     """The status of an image, and which stores and facts it lacks although it has a wanted status."""
-    if image["status"] not in wish.statuses:
+    if image["status"] not in condition.statuses:
         return str(image["status"])
-    stores = [store for store in wish.stores if store not in image["stores"]]
-    facts = [f"{name} {image[name]}" for name, value in wish.expected.items() if image[name] != value]
+    stores = [store for store in condition.stores if store not in image["stores"]]
+    facts = [f"{name} {image[name]}" for name, value in condition.expected.items() if image[name] != value]
     lacks = [f"without {' and '.join(stores)}"] if stores else []
     return " ".join([str(image["status"]), *lacks, *(["with " + ", ".join(facts)] if facts else [])])
 

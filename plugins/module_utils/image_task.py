@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
     GlanceError,
-    growing,
-    patient,
+    backoff,
     plain,
+    retry,
 )
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import (
     LONGEST_PAUSE,
@@ -92,7 +92,7 @@ def image_of(client: Client, task: Raw, params: Raw) -> Raw:
     path = f"/v2/images/{quote(str(task['result'].get('image_id')), safe='')}"
     image, owned = image_summary({}), "owner" in params["image_properties"]
     try:
-        image = image_summary(patient(lambda: client.get(path), params["grace"]))
+        image = image_summary(retry(lambda: client.get(path), params["grace"]))
         if image["owner"] is None and task["owner"] and not owned:
             patch = [{"op": "replace", "path": "/owner", "value": task["owner"]}]
             image = image_summary(client.call("PATCH", path, patch, PATCH_TYPE))
@@ -135,9 +135,9 @@ def ended(
     show: facts of the task, or GlanceError; params: timeout, interval and grace in seconds. Raises GlanceError when the
     service does not answer for longer than grace.
     """
-    began, pause = clock(), growing(params["interval"], LONGEST_PAUSE)
+    began, pause = clock(), backoff(params["interval"], LONGEST_PAUSE)
     while True:
-        task = patient(show, params["grace"], clock, sleep)
+        task = retry(show, params["grace"], clock, sleep)
         left = began + params["timeout"] - clock()
         result = {"task": task, "elapsed": round(clock() - began, 3)}
         if task["status"] == SUCCESS:
@@ -172,7 +172,7 @@ def run(client: Client, params: Raw, check_mode: bool) -> Raw:
             if params["import_from"] and "failed" not in result:
                 result |= image_of(client, result["task"], params)
         elif params["id"]:
-            result["task"] = patient(lambda: shown(client, task_id), params["grace"])
+            result["task"] = retry(lambda: shown(client, task_id), params["grace"])
         elif not params["import_from"]:
             result["tasks"] = _all_tasks(client, params)
     except GlanceError as error:
@@ -195,5 +195,5 @@ def _all_tasks(client: Client, params: Raw) -> list[Raw]:
     """Return the facts of all tasks of the status and the type."""
     filters = {"status": params["status"], "type": "import" if params["type"] == "import" else None}
     filters = {name: value for name, value in filters.items() if value}
-    tasks = patient(lambda: [summary(task) for task in listed(client, filters)], params["grace"])
+    tasks = retry(lambda: [summary(task) for task in listed(client, filters)], params["grace"])
     return [task for task in tasks if params["type"] in (None, task["type"])]

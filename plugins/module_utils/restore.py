@@ -16,8 +16,8 @@ from typing import Any
 from ansible_collections.glanceops.image_service.plugins.module_utils.backup import (
     MANIFEST,
     BackupError,
+    BackupRequest,
     Service,
-    Wish,
     find_backup,
     find_service,
     ids_of,
@@ -209,7 +209,7 @@ def save_present(service: Service, directory: str) -> str:
     """Back up the present database; returns the name of that backup."""
     name = name_of_now(directory, "before-restore-")
     try:
-        make(service, Wish(directory, name, images=False))
+        make(service, BackupRequest(directory, name, images=False))
     except (BackupError, DumpError) as error:
         raise BackupError(
             f"the present database should be backed up first, found: {error}; set glance_restore_backup_before to "

@@ -110,8 +110,6 @@ msg:
   type: str
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils import backup
 
@@ -131,30 +129,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    given, directory = module.params, module.params["directory"]
-    name = given["name"] or backup.name_of_now(directory, given["prefix"])
-    choices = ("images", "links", "verify", "allow_missing", "keep")
-    wish = backup.Wish(directory, name, **{key: given[key] for key in choices})
-    begun = time.monotonic()
     with backup.failing(module, "The image service can't be backed up"):
-        backup.judge(wish)
-        service = backup.find_service(given, "")
-        if module.check_mode:
-            module.exit_json(changed=True, name=name, path=wish.folder, msg=f"Would back up to {wish.folder}.")
-        with backup.locked(directory) as work:
-            service.engine.work = work
-            manifest = backup.make(service, wish)
-            removed = backup.prune(directory, wish.keep, manifest)
-    also = f", and removed {', '.join(removed)}" if removed else ""
-    module.exit_json(
-        changed=True,
-        name=name,
-        path=wish.folder,
-        backup=backup.summary_of(manifest),
-        removed=removed,
-        msg=f"Backed up {backup.in_words(manifest)} as {name} in {directory} in {time.monotonic() - begun:.1f} s"
-        f"{also}{backup.not_held_in_words(manifest)}.",
-    )
+        module.exit_json(**backup.run(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

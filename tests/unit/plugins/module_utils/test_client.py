@@ -156,7 +156,7 @@ class Patience:
         self.now += seconds
 
     def run(self, seconds):
-        return c.patient(self.ask, seconds, lambda: self.now, self.sleep)
+        return c.retry(self.ask, seconds, lambda: self.now, self.sleep)
 
 
 @pytest.mark.parametrize(

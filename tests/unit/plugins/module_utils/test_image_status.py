@@ -99,13 +99,13 @@ def test_reachable(status, expected):
     ],
 )
 def test_judge(wanted, before, now, verdict, why):
-    found, reason = s.judge(s.Wish(frozenset(wanted.split())), steps(before), image(**now))
+    found, reason = s.judge(s.WaitCondition(frozenset(wanted.split())), steps(before), image(**now))
     assert found == verdict
     assert (why in reason) if why else (reason == "")
 
 
 @pytest.mark.parametrize(
-    ("wish", "before", "now", "verdict", "why"),
+    ("condition", "before", "now", "verdict", "why"),
     [
         ({"stores": ("a",)}, "", {"stores": "a,b"}, s.REACHED, ""),
         ({"stores": ("a", "b")}, "", {"stores": "b,a"}, s.REACHED, ""),
@@ -134,9 +134,9 @@ def test_judge(wanted, before, now, verdict, why):
         ({"stores": ("a",), "statuses": {"absent"}}, "", {"status": "absent"}, s.REACHED, ""),
     ],
 )
-def test_judge_facts(wish, before, now, verdict, why):
-    wish = s.Wish(**{"statuses": frozenset(wish.pop("statuses", {"active"})), **wish})
-    found, reason = s.judge(wish, steps(before), image(**{"status": "active", **now}))
+def test_judge_facts(condition, before, now, verdict, why):
+    condition = s.WaitCondition(**{"statuses": frozenset(condition.pop("statuses", {"active"})), **condition})
+    found, reason = s.judge(condition, steps(before), image(**{"status": "active", **now}))
     assert found == verdict
     assert (why in reason) if why else (reason == "")
 
@@ -164,23 +164,23 @@ R, W, L = s.REACHED, s.WAITING, s.IMPOSSIBLE
     ],
 )
 def test_overall(least, verdicts, closed, expected):
-    assert s.overall(s.Wish(frozenset({"active"}), least=least), verdicts, closed) == expected
+    assert s.overall(s.WaitCondition(frozenset({"active"}), least=least), verdicts, closed) == expected
 
 
 def test_no_image_of_a_filter_is_what_absent_waits_for():
-    assert s.overall(s.Wish(frozenset({"absent"})), [], closed=False) == s.REACHED
+    assert s.overall(s.WaitCondition(frozenset({"absent"})), [], closed=False) == s.REACHED
 
 
 @pytest.mark.parametrize(
-    ("wish", "expected"),
+    ("condition", "expected"),
     [
-        (s.Wish(frozenset({"queued", "active"})), "active or queued"),
-        (s.Wish(frozenset({"active"}), ("a",)), "active in the store a"),
-        (s.Wish(frozenset({"active"}), ("a", "b"), {"size": 3}), "active in the stores a and b with size 3"),
+        (s.WaitCondition(frozenset({"queued", "active"})), "active or queued"),
+        (s.WaitCondition(frozenset({"active"}), ("a",)), "active in the store a"),
+        (s.WaitCondition(frozenset({"active"}), ("a", "b"), {"size": 3}), "active in the stores a and b with size 3"),
     ],
 )
-def test_a_wish_in_words(wish, expected):
-    assert str(wish) == expected
+def test_a_condition_in_words(condition, expected):
+    assert str(condition) == expected
 
 
 def test_summary_of_a_bare_image():
@@ -333,7 +333,7 @@ ILL = GlanceError("GET http://g/: expected 200 and JSON, got 500: oh.", 500)
 BUSY = GlanceError("GET http://g/: expected 200 and JSON, got 503: oh.", 503)
 
 
-def test_without_a_wish_it_looks_once():
+def test_without_a_condition_it_looks_once():
     clock = Clock([raw("queued", "1"), raw("active", "2"), raw("queued", "3")])
     result = clock.watch(wait_for=())
     assert clock.pauses == []
@@ -464,7 +464,7 @@ def test_no_images_are_nothing_to_wait_for():
 
 
 @pytest.mark.parametrize(("error", "reason"), [(GONE, "unreachable"), (ILL, "unhealthy"), (BUSY, "unhealthy")])
-def test_a_look_without_a_wish_must_succeed(error, reason):
+def test_a_look_without_a_condition_must_succeed(error, reason):
     clock = Clock(error, raw("active"))
     result = clock.watch(wait_for=())
     assert (result["failed"], result["reason"], result["images"], result["counts"]) == (True, reason, [], {})

@@ -102,7 +102,7 @@ def test_check_mode_looks_once(glance, image_status):
     assert "failed" not in result
 
 
-def test_check_mode_without_a_wish_skips_nothing(glance, image_status):
+def test_check_mode_without_a_condition_skips_nothing(glance, image_status):
     assert "skipped_wait" not in image_status(check_mode=True)
 
 
