@@ -15,24 +15,13 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv_options import OPTIONS
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, size_of
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.pins import Pin, parse_pins
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.wheel_platform import platform_of, refusal
 
-_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "release": {"type": "str", "required": True},
-    "wheels": {"type": "str", "required": True},
-    "root": {"type": "str", "default": "/opt/glance"},
-    "python": {"type": "str", "default": "/usr/bin/python3"},
-    "python_floor": {"type": "str"},
-    "python_below": {"type": "str"},
-    "cache": {"type": "path", "default": "~/.cache/glanceops/wheels"},
-    "index_url": {"type": "str", "no_log": True},
-    "extra_index_urls": {"type": "list", "elements": "str", "no_log": True},
-    "ca_file": {"type": "path"},
-    "proxy": {"type": "str", "no_log": True},
-    "directory": {"type": "path"},
-}
+# What is a path on the host is not to be expanded here.
+_ARGUMENTS = {**OPTIONS, **{name: {**OPTIONS[name], "type": "str"} for name in ("root", "python")}}
 
 
 def _name_of_host(task_vars: dict[str, Any]) -> str:

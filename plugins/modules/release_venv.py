@@ -144,24 +144,14 @@ wheels_downloaded:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv import VenvError, run
+from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv_options import OPTIONS
 
 
 def main() -> None:
     """Look at the host, or build from the archive that the action plugin has put there."""
     module = AnsibleModule(
         argument_spec={
-            "release": {"type": "str", "required": True},
-            "wheels": {"type": "str", "required": True},
-            "root": {"type": "path", "default": "/opt/glance"},
-            "python": {"type": "path", "default": "/usr/bin/python3"},
-            "python_floor": {"type": "str"},
-            "python_below": {"type": "str"},
-            "cache": {"type": "path", "default": "~/.cache/glanceops/wheels"},
-            "index_url": {"type": "str", "no_log": True},
-            "extra_index_urls": {"type": "list", "elements": "str", "no_log": True},
-            "ca_file": {"type": "path"},
-            "proxy": {"type": "str", "no_log": True},
-            "directory": {"type": "path"},
+            **OPTIONS,
             "pins": {"type": "list", "elements": "str", "default": []},
             "archive": {"type": "path"},
         },
