@@ -9,8 +9,14 @@ import re
 from typing import NamedTuple
 
 from ansible.errors import AnsibleActionFail
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+
+try:
+    from packaging.utils import canonicalize_name
+    from packaging.version import InvalidVersion, Version
+except ImportError:  # ansible-core asks for it, but a distribution may package the two apart
+    HAS_PACKAGING = False
+else:
+    HAS_PACKAGING = True
 
 INSTALLER = "uv==0.13.9"
 """The installer that goes to the hosts with the wheels: the one place that names its version."""
@@ -29,8 +35,12 @@ def parse_pins(text: str, name: str) -> list[Pin]:
     """Return the pins of a list's ``text``, sorted, names in canonical form (PEP 503), versions as they are written.
 
     ``name`` is for messages. Raises AnsibleActionFail for a line that is no exact pin, for a name that comes twice,
-    and for an empty list.
+    for an empty list, and without the library ``packaging``.
     """
+    if not HAS_PACKAGING:
+        raise AnsibleActionFail(
+            "The Python that runs Ansible should have the package packaging, found none: install it."
+        )
     pins: dict[str, Pin] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         wanted, _hash, comment = (part.strip() for part in line.partition("#"))

@@ -20,7 +20,10 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.pins import INSTALLER, Pin
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.wheel_platform import Platform, platform_tags
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+# Who lacks it is told so by pins.parse_pins, before anything here is called.
+with contextlib.suppress(ImportError):
+    from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 # Metadata alone may come first, as NAME.whl.metadata.
 _FETCHED = re.compile(r"\s*(?:Downloading|Using cached|Processing) \S+\.whl(?:\s|$)")

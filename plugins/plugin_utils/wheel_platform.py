@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from packaging.version import Version
+# Who lacks it is told so by pins.parse_pins, before anything here is called.
+with contextlib.suppress(ImportError):
+    from packaging.version import Version
 
 _OLDEST_GLIBC = (2, 17)
 _OLD_TAGS = {"x86_64": ("manylinux2014", "manylinux2010", "manylinux1")}

@@ -53,3 +53,9 @@ def test_lists_of_the_collection(path):
         "boto3",
         "python-swiftclient",
     }
+
+
+def test_without_the_library_it_is_said_so(monkeypatch):
+    monkeypatch.setattr(pins, "HAS_PACKAGING", False)
+    with pytest.raises(AnsibleActionFail, match="should have the package packaging, found none: install it"):
+        pins.parse_pins("a==1", "list")
