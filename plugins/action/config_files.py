@@ -5,33 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import operator_files
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import operator_files, overlay, specs
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.written_directories import written_directories
 
-
-def refusals(options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one sentence for each value or name that no oslo.config, uWSGI or systemd file can hold."""
-
-    def broken(text: Any) -> bool:
-        return "\n" in str(text) or "\r" in str(text)
-
-    for section, values in options.items():
-        if not isinstance(values, Mapping):
-            yield f"section [{section}] should hold options but is {values!r}"
-            continue
-        for option, value in values.items():
-            entries = value if isinstance(value, (list, tuple)) else [value]
-            if broken(section) or broken(option):
-                yield f"the name of section {section!r} or of its option {option!r} holds a line break"
-            elif any(isinstance(entry, (Mapping, list, tuple)) for entry in entries):
-                yield f"option {option} of [{section}] should be a value or a list of values, not a nested one"
-            elif any(broken(entry) for entry in entries):
-                yield f"the value of option {option} of [{section}] holds a line break"
+_UNITS = (".service", ".timer")
 
 
 class Variables(dict):
@@ -46,18 +29,47 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def _render(self, item: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        template, options = item.pop("template", None), item.pop("options", None) or {}
-        if template is None:
-            return self._read(item, task_vars)
-        problems = list(refusals(options))
-        if problems:
-            raise AnsibleActionFail(f"{item['path']} was not written: {'; '.join(problems)}.")
+    def _text(self, template: str, task_vars: dict[str, Any], writable: list[str]) -> str:
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
-        (item["content"],) = lookup.run([template], variables=Variables(task_vars), template_vars={"options": options})
-        return item
+        (text,) = lookup.run([template], variables=Variables(task_vars), template_vars={"writable": writable})
+        return text
 
-    def _read(self, item: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _render(self, item: dict[str, Any], task_vars: dict[str, Any], writable: list[dict[str, Any]]) -> None:
+        """Give the *item* its text; the directories that it says the service writes to are added to *writable*."""
+        template, layers, directories = (item.pop(name, None) for name in ("template", "overrides", "directories"))
+        if template is None:
+            self._read(item, task_vars)
+            return
+        paths = [each["path"] for each in writable]
+        lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
+        (text,) = lookup.run([template], variables=Variables(task_vars), template_vars={"writable": paths})
+        item["content"] = text
+        if layers is None:
+            return
+        try:
+            file = self._laid_over(item["path"], text, layers)
+        except ValueError as error:
+            raise AnsibleActionFail(f"{item['path']} was not written: {error}.") from error
+        item["content"] = str(file)
+        if directories:
+            owner = dict.fromkeys(("owner", "group"), directories["owner"])
+            found = written_directories(file.options, directories["stores"])
+            writable += [{"path": path, "kind": "directory", "mode": "0750", **owner} for path in found]
+
+    def _laid_over(self, path: str, text: str, layers: list[Mapping[str, Any] | None]) -> overlay.File:
+        file = overlay.File(text)
+        if path.endswith(".conf"):
+            layers = [overlay.renamed(layer or {}, self._renamed()) for layer in layers]
+            file.lay_over(overlay.merged(layers), overlay.literal)
+        else:
+            file.lay_over(overlay.merged(layers), overlay.line, overlay.LISTS if path.endswith(_UNITS) else frozenset())
+        return file
+
+    def _renamed(self) -> list[dict[str, str]]:
+        table = specs.ROLES / "common/vars/main/options.yml"
+        return self._loader.load_from_file(str(table))["__glance_renamed_options"]
+
+    def _read(self, item: dict[str, Any], task_vars: dict[str, Any]) -> None:
         src = item.pop("src", None)
         if src is not None:
             try:
@@ -66,12 +78,18 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(
                     f"the source of {item['path']} should be a file of text, found {error}."
                 ) from error
-        return item
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the result of the module for the rendered set."""
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
-        arguments["items"] = [self._render(dict(item), task_vars) for item in arguments.get("items") or []]
+        items = [dict(item) for item in arguments.get("items") or []]
+        writable: list[dict[str, Any]] = []
+        # Units name the directories that the configuration says the service writes to.
+        for item in sorted(items, key=lambda item: "directories" not in item):
+            self._render(item, task_vars, writable)
+        # After the directories of the service that they may lie in, before the link to the release.
+        links = [item for item in items if item.get("kind") == "link"]
+        arguments["items"] = [item for item in items if item not in links] + writable + links
         return self._execute_module(module_args=arguments, task_vars=task_vars)

@@ -20,6 +20,7 @@ description:
   - Gives the options of each store of C(glance_stores), as its section in a configuration file has them.
   - In a secret, a dollar sign is doubled, since oslo.config takes it for a reference to another option. Other options
     stay as they are.
+  - A store with several directories does not have the one directory that Glance gives it by default.
 options:
   _input:
     description: Stores by name, each with its driver and its options.
@@ -41,15 +42,18 @@ _value:
 """
 
 
+def _written(store: Mapping[str, Any]) -> dict[str, Any]:
+    options = store.get("options", {})
+    found = {
+        option: str(value).replace("$", "$$") if is_secret(option) and kind_of(value) == "a text" else value
+        for option, value in options.items()
+    }
+    return {"filesystem_store_datadir": "", **found} if "filesystem_store_datadirs" in options else found
+
+
 def store_options(stores: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the options of each store, by its name."""
-    return {
-        name: {
-            option: str(value).replace("$", "$$") if is_secret(option) and kind_of(value) == "a text" else value
-            for option, value in store.get("options", {}).items()
-        }
-        for name, store in stores.items()
-    }
+    return {name: _written(store) for name, store in stores.items()}
 
 
 class FilterModule:

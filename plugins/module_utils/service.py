@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.2
 _REQUEST_SECONDS = 5
 _PROPERTIES = (
     "LoadState,ActiveState,SubState,UnitFileState,FragmentPath,NeedDaemonReload,Type,NRestarts,Result,MainPID,"
-    "ExecMainStatus,InvocationID,ActiveEnterTimestamp,InactiveExitTimestamp"
+    "ExecMainStatus,InvocationID,ActiveEnterTimestamp,InactiveExitTimestamp,ReadWritePaths"
 )
 States = dict[str, dict[str, str]]
 # States of a one-shot unit while it runs.

@@ -35,7 +35,9 @@ options:
     default: []
     version_added: "0.3.0"
   directories:
-    description: Directories of the service; of each file system that they are on, the free space is told.
+    description:
+      - Further directories of the service. Of each file system that they, or those that its unit may write to, are on, the
+        free space is told.
     type: list
     elements: path
     default: []
@@ -140,7 +142,9 @@ def main() -> None:
     found = state["LoadState"] != "not-found"
     seen = service.health(module.params["health_url"])
     release = installed_release(module.params["link"]) or ("package" if found else "none")
-    spaces = space.look(module.params["directories"])
+    # A path with a hyphen before it need not be there (man 5 systemd.exec, ReadWritePaths).
+    written = [path.lstrip("-") for path in state.get("ReadWritePaths", "").split()]
+    spaces = space.look([*written, *module.params["directories"]])
     module.exit_json(
         changed=False,
         address=urllib.parse.urljoin(module.params["health_url"], "/").rstrip("/"),

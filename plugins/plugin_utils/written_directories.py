@@ -1,53 +1,15 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filter plugin: which directories a service writes to, by its configuration."""
+"""Which directories a service writes to, by its configuration."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.paths import log_directory, plain
-
-DOCUMENTATION = r"""
-name: written_directories
-author: glanceops contributors (@glanceops)
-version_added: "0.3.0"
-short_description: Which directories a service writes to, by its configuration
-description:
-  - Names the directories of file stores, of uploads that Swift buffers, of the image cache, of locks, of tasks and of
-    log files, each once, in that order.
-  - Each is without slashes at its end.
-  - What lies in a database is not in it.
-options:
-  _input:
-    description: Options of the service by section.
-    type: dict
-    required: true
-  stores:
-    description: Sections that are stores, whether or not the configuration has them.
-    type: list
-    elements: str
-    required: true
-"""
-
-EXAMPLES = r"""
-- name: Show the directories
-  ansible.builtin.debug:
-    msg: "{{ {'attic': {'filesystem_store_datadir': '/srv'}} | glanceops.image_service.written_directories(stores) }}"
-  vars:
-    stores: [attic]
-"""
-
-RETURN = r"""
-_value:
-  description: Absolute paths.
-  type: list
-  elements: str
-  sample: [/srv]
-"""
 
 
 def _found(config: Mapping[str, Any], stores: Iterable[str]) -> Iterator[str]:
@@ -68,11 +30,3 @@ def _found(config: Mapping[str, Any], stores: Iterable[str]) -> Iterator[str]:
 def written_directories(config: Mapping[str, Any], stores: Iterable[str]) -> list[str]:
     """Return the directories that the service writes to, each once."""
     return list(dict.fromkeys(plain(path) for path in _found(config, stores) if path))
-
-
-class FilterModule:
-    """Makes the filter known to Ansible."""
-
-    def filters(self) -> dict[str, Callable[..., list[str]]]:
-        """Return the filter by its name."""
-        return {"written_directories": written_directories}
