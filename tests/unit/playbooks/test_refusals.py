@@ -289,7 +289,7 @@ def test_a_backup_of_nothing_is_no_success(tmp_path, inventory, options, said):
 
 
 def test_a_variable_that_needs_a_host_which_is_not_there_is_named(tmp_path):
-    host = {"glance_database_host": "{{ hostvars[groups.glance_database | first].ansible_facts.fqdn }}"}
+    host = {**MARIADB, "glance_database_host": "{{ hostvars[groups.glance_database | first].ansible_facts.fqdn }}"}
     refusal = Refusal(tmp_path, {"glance_api": {"hosts": {"a": host}}})
     assert refusal.sentences["a"] == (
         "a: glance_database_host can't be worked out: it needs a host of glance_database, and the inventory has none."
@@ -310,7 +310,9 @@ def test_a_virtual_address_of_another_network_is_refused(tmp_path, facts):
         "glance_api": {"hosts": {"a": {}}},
         "glance_loadbalancer": {"hosts": {"b": {"glance_loadbalancer_virtual_address": "198.18.0.100"}}},
     }
-    refusal = Refusal(tmp_path, {"all": {"children": hosts, "vars": LOCAL}}, **known_as(facts, "ab", tmp_path / "f"))
+    refusal = Refusal(
+        tmp_path, {"all": {"children": hosts, "vars": LOCAL | MARIADB}}, **known_as(facts, "ab", tmp_path / "f")
+    )
     (sentence,) = refusal.sentences.values()
     assert "b: glance_loadbalancer_virtual_address should be in a network of the interface" in sentence
 
