@@ -310,9 +310,8 @@ def test_a_virtual_address_of_another_network_is_refused(tmp_path, facts):
         "glance_api": {"hosts": {"a": {}}},
         "glance_loadbalancer": {"hosts": {"b": {"glance_loadbalancer_virtual_address": "198.18.0.100"}}},
     }
-    refusal = Refusal(
-        tmp_path, {"all": {"children": hosts, "vars": LOCAL | MARIADB}}, **known_as(facts, "ab", tmp_path / "f")
-    )
+    right = {**LOCAL, **MARIADB, **KEYSTONE, "glance_api_bind_address": "198.18.0.9"}
+    refusal = Refusal(tmp_path, {"all": {"children": hosts, "vars": right}}, **known_as(facts, "ab", tmp_path / "f"))
     (sentence,) = refusal.sentences.values()
     assert "b: glance_loadbalancer_virtual_address should be in a network of the interface" in sentence
 
@@ -397,6 +396,15 @@ DEPLOYMENTS = {
         {**MARIADB, "glance_mounts": [{**MOUNT, "path": "/var/lib/glance/images"}]},
         "glance_user_id should be set for api1, api2",
     ),
+    "staged elsewhere": (
+        {
+            **MARIADB,
+            "glance_auth": "basic",
+            "glance_basic_users": [USER],
+            "glance_shared_directories": ["/var/lib/glance/images"],
+        },
+        "glance_api_import_methods should not hold glance-direct",
+    ),
 }
 
 
@@ -413,8 +421,8 @@ def test_a_balancer_whose_servers_have_a_certificate_in_part_is_refused(tmp_path
 
 
 @pytest.mark.parametrize(("variables", "said"), DEPLOYMENTS.values(), ids=DEPLOYMENTS)
-def test_what_several_hosts_can_not_have_is_refused(tmp_path, variables, said):
-    refusal = Refusal(tmp_path, two_hosts(**LOCAL, **variables))
+def test_what_several_hosts_can_not_have_is_refused_without_asking_them(tmp_path, variables, said):
+    refusal = Refusal(tmp_path, two_hosts(**variables), "--connection=ssh", "--extra-vars=ansible_host=198.18.0.1")
     assert said in refusal.sentences["api1"]
     assert "hidden" not in refusal.output
 
