@@ -290,28 +290,125 @@ class HttpRequest:
     parsed: bool = True
 
 
-class Client:
-    """One Image service; requests: how many HTTP requests have been made, those to Keystone included."""
+class HttpClient:
+    """Requests to services, and what they answer; requests: how many have been made.
+
+    Secrets that it has been told to hide are masked in whatever the module prints.
+    """
+
+    def __init__(
+        self,
+        module: AnsibleModule,
+        verify: bool = True,
+        client_cert: str | None = None,
+        client_key: str | None = None,
+        ca_certs: str | None = None,
+    ) -> None:
+        """The module has an option request_timeout, in seconds.
+
+        verify: whether certificates must be valid; client_cert and client_key: files of what to show to a service;
+        ca_certs: authorities in the form PEM, for requests without a ca_path; None for those of the host.
+        """
+        self.module = module
+        self.requests = 0
+        self._verify, self._client_cert, self._client_key = verify, client_cert, client_key
+        # Text around certificates may be of any language, and ssl takes ASCII alone.
+        self._ca_certs = ca_certs.encode("ascii", "ignore").decode() if ca_certs else None
+        self._openers: dict[str | None, OpenerDirector] = {}
+
+    def read_certificates(self, option: str, path: str | None) -> None:
+        """Read the authorities at a path, which the option names; ValueError when that can't be done."""
+        try:
+            self._opener(path)
+        except OSError as error:
+            given = f"{option} {path}" if path else option if self._ca_certs else "the host's own"
+            pair = f", client_cert {self._client_cert}" if self._client_cert else ""
+            raise ValueError(f"expected certificates in {given}{pair}, found: {error}.") from error
+
+    def hide(self, *secrets: str) -> None:
+        """Have AnsibleModule mask these in whatever the module prints."""
+        self.module.no_log_values.update(secret for secret in secrets if secret)
+
+    def _opener(self, ca_path: str | None) -> OpenerDirector:
+        """What sends requests that trust these authorities, made once: reading them takes longer than a request."""
+        if ca_path not in self._openers:
+            context = ssl.create_default_context(cafile=ca_path, cadata=None if ca_path else self._ca_certs)
+            if not self._verify:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            if self._client_cert:
+                context.load_cert_chain(self._client_cert, self._client_key)
+            self._openers[ca_path] = build_opener(_Plain, _Tls(context=context))
+        return self._openers[ca_path]
+
+    def _open(self, asked: HttpRequest, body: t.Any) -> t.Any:
+        """Response of any status; OSError, ValueError or HTTPException when there is none."""
+        headers = {"Accept": "application/json", **asked.content}
+        # base_url and login_of let http and https pass alone.
+        request = Request(asked.url, body, headers, method=asked.method)  # noqa: S310
+        for name, value in asked.login.items():
+            request.add_unredirected_header(name, value)
+        if hasattr(body, "fileno"):
+            # Without a length urllib would send chunks, which not every proxy passes on as they come.
+            request.add_header("Content-Length", str(os.fstat(body.fileno()).st_size))
+        try:
+            return self._opener(asked.ca_path).open(request, timeout=self.module.params["request_timeout"])
+        except HTTPError as error:
+            return error
+
+    def exchange(self, asked: HttpRequest) -> tuple[t.Any, t.Mapping[str, str]]:
+        """The JSON object of the answer, or its bytes where no JSON is asked for, and its headers; GlanceError."""
+        seconds = self.module.params["request_timeout"]
+        body = asked.data()
+        self.requests += 1
+        status, headers, text = -1, {}, ""
+        try:
+            with self._open(asked, body) as response:
+                status, headers = response.code, response.headers
+                content = _body(response, seconds)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            status, text = -1, str(error) or type(error).__name__
+            # A certificate may have been renewed since.
+            self._openers.clear()
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+        if status == asked.expected and not asked.parsed:
+            return content, headers
+        if status == asked.expected:
+            answer = _parsed(content)
+            if isinstance(answer, dict) and (content or asked.expected != 200):
+                return answer, headers
+            text = f"{headers.get('content-type', 'content without a type')} that is not a JSON object"
+        elif 200 <= status < 300:
+            text = "an answer to another question"
+        elif status != -1:
+            text = (told(content, f"{status} {response.reason}") or response.reason).rstrip(".")
+        got = f"no answer: {text}" if status == -1 else f"{status}: {text}"
+        wanted = "200 and JSON" if asked.expected == 200 and asked.parsed else str(asked.expected)
+        advice = _advice(status, urlsplit(asked.url).path, asked.advice)
+        raise GlanceError(
+            f"{asked.method} {shown(asked.url)}: expected {wanted}, got {got}. {advice}",
+            status,
+            text,
+            _retry_after(headers),
+        )
+
+
+class Client(HttpClient):
+    """One Image service; requests to Keystone count as well."""
 
     def __init__(self, module: AnsibleModule) -> None:
         """The module brings the options of login.options(); ValueError when they are not usable."""
-        self.module = module
         self.login = login_of(module.params, os.environ, Path.home(), Path.cwd())
-        self._openers: dict[str | None, OpenerDirector] = {}
+        super().__init__(module, self.login.verify, self.login.client_cert, self.login.client_key)
         self.hide(*self.login.secrets)
-        self.requests = 0
         self._token = ""
         self._token_ends = 0.0
         self._token_worked = False
         self._project: str | None = None
         self._base = base_url(self.login.endpoint) if self.login.endpoint else ""
-        for option, path in (("ca_path", self.login.ca_path), ("auth_ca_path", module.params["auth_ca_path"])):
-            try:
-                self._opener(path)
-            except OSError as error:
-                given = f"{option} {path}" if path else "the host's own"
-                pair = f", client_cert {self.login.client_cert}" if self.login.client_cert else ""
-                raise ValueError(f"expected certificates in {given}{pair}, found: {error}.") from error
+        self.read_certificates("ca_path", self.login.ca_path)
+        self.read_certificates("auth_ca_path", module.params["auth_ca_path"])
 
     @property
     def base(self) -> str:
@@ -380,7 +477,7 @@ class Client:
     ) -> t.Any:
         login = self._headers()
         advice = "Give the login of a user who may do this."
-        answer, _headers = self._exchange(
+        answer, _headers = self.exchange(
             HttpRequest(method, self.base + path, data, login, content, expected, advice, self.login.ca_path, parsed)
         )
         self._token_worked = bool(self._token)
@@ -398,7 +495,7 @@ class Client:
         url, body = self.login.tokens_url, json.dumps(self.login.request).encode()
         advice = "Check user, password, project and their domains, and that the user has a role there."
         trusted = self.module.params["auth_ca_path"] or self.login.ca_path
-        answer, headers = self._exchange(
+        answer, headers = self.exchange(
             HttpRequest("POST", url, lambda: body, {}, {"Content-Type": "application/json"}, 201, advice, trusted)
         )
         token = answer.get("token")
@@ -419,74 +516,6 @@ class Client:
                 self._base = base_url(found, "the image service's address in Keystone's catalogue")
             except ValueError as error:
                 raise GlanceError(str(error), 200) from error
-
-    def hide(self, *secrets: str) -> None:
-        """Have AnsibleModule mask these in whatever the module prints."""
-        self.module.no_log_values.update(secret for secret in secrets if secret)
-
-    def _opener(self, ca_path: str | None) -> OpenerDirector:
-        """What sends requests that trust these authorities, made once: reading them takes longer than a request."""
-        if ca_path not in self._openers:
-            context = ssl.create_default_context(cafile=ca_path)
-            if not self.login.verify:
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            if self.login.client_cert:
-                context.load_cert_chain(self.login.client_cert, self.login.client_key)
-            self._openers[ca_path] = build_opener(_Plain, _Tls(context=context))
-        return self._openers[ca_path]
-
-    def _open(self, asked: HttpRequest, body: t.Any) -> t.Any:
-        """Response of any status; OSError, ValueError or HTTPException when there is none."""
-        headers = {"Accept": "application/json", **asked.content}
-        # base_url and login_of let http and https pass alone.
-        request = Request(asked.url, body, headers, method=asked.method)  # noqa: S310
-        for name, value in asked.login.items():
-            request.add_unredirected_header(name, value)
-        if hasattr(body, "fileno"):
-            # Without a length urllib would send chunks, which not every proxy passes on as they come.
-            request.add_header("Content-Length", str(os.fstat(body.fileno()).st_size))
-        try:
-            return self._opener(asked.ca_path).open(request, timeout=self.module.params["request_timeout"])
-        except HTTPError as error:
-            return error
-
-    def _exchange(self, asked: HttpRequest) -> tuple[t.Any, t.Mapping[str, str]]:
-        """The JSON object of the answer, or its bytes where no JSON is asked for, and its headers."""
-        seconds = self.module.params["request_timeout"]
-        body = asked.data()
-        self.requests += 1
-        status, headers, text = -1, {}, ""
-        try:
-            with self._open(asked, body) as response:
-                status, headers = response.code, response.headers
-                content = _body(response, seconds)
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            status, text = -1, str(error) or type(error).__name__
-            # A certificate may have been renewed since.
-            self._openers.clear()
-        finally:
-            if hasattr(body, "close"):
-                body.close()
-        if status == asked.expected and not asked.parsed:
-            return content, headers
-        if status == asked.expected:
-            answer = _parsed(content)
-            if isinstance(answer, dict) and (content or asked.expected != 200):
-                return answer, headers
-            text = f"{headers.get('content-type', 'content without a type')} that is not a JSON object"
-        elif 200 <= status < 300:
-            text = "an answer to another question"
-        elif status != -1:
-            text = (told(content, f"{status} {response.reason}") or response.reason).rstrip(".")
-        got = f"no answer: {text}" if status == -1 else f"{status}: {text}"
-        wanted = "200 and JSON" if asked.expected == 200 and asked.parsed else str(asked.expected)
-        advice = _advice(status, urlsplit(asked.url).path, asked.advice)
-        raise GlanceError(
-            f"{asked.method} {shown(asked.url)}: expected {wanted}, got {got}. {advice}",
-            status,
-            text,
-            _retry_after(headers),
-        )
 
 
 def _parsed(content: bytes) -> t.Any:

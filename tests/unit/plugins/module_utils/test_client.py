@@ -278,7 +278,7 @@ def test_authorities_are_read_once_and_again_after_no_answer(glance, client, mon
     glance.on_request(3, "reset")
     one.get("/v2/images")
     one.get("/v2/images")
-    assert read == [{"cafile": None}]
+    assert read == [{"cafile": None, "cadata": None}]
     with pytest.raises(c.GlanceError, match="no answer"):
         one.get("/v2/images")
     one.get("/v2/images")
