@@ -30,7 +30,7 @@ HOSTS ?=
 
 # The collections that galaxy.yml depends on, from the package index: no other server than that one is needed.
 COLLECTIONS := ansible==12.3.0
-UNPACKED := community/crypto community/mysql community/postgresql openstack/cloud
+UNPACKED := community/crypto community/mysql community/postgresql
 UNPACK := import sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1]); wheel.extractall(".ansible/collections", [name for name in \
   wheel.namelist() if name.startswith(tuple(f"ansible_collections/{each}/" for each in sys.argv[2:]))])
 
