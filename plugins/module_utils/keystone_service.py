@@ -173,9 +173,9 @@ class Keystone:
         self._tokens_url, self._request = login.tokens_url, login.request["auth"]
         self._api = login.tokens_url[: -len("/auth/tokens")]
         self._token = ""
-        # A service may repeat what it does not like, and as a string of its own language.
+        # A service may repeat what it does not like, as a string of its language; several blanks are told as one.
         spelt = (account.password, repr(account.password)[1:-1], json.dumps(account.password)[1:-1])
-        http.hide(*spelt)
+        http.hide(*spelt, *(" ".join(text.split()) for text in spelt))
 
     def log_in(self) -> Json | None:
         """Content of a token for the project, which further requests are sent with; None when it is refused (401)."""

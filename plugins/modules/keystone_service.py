@@ -171,6 +171,8 @@ requests:
   type: int
 """
 
+from urllib.parse import urlsplit
+
 from ansible_collections.glanceops.image_service.plugins.module_utils.client import HttpClient, ImageModule
 from ansible_collections.glanceops.image_service.plugins.module_utils.keystone_service import (
     Account,
@@ -226,6 +228,7 @@ def main() -> None:
     )
     http = HttpClient(module, ca_certs=given["ca_certs"] or None)
     try:
+        http.hide(urlsplit(given["auth_url"]).password or "")
         http.read_certificates("ca_path" if given["ca_path"] else "ca_certs", given["ca_path"] or None)
         registrar = Registrar(http, wanted, given["ca_path"] or None, module.check_mode)
     except ValueError as error:
