@@ -217,7 +217,10 @@ def main() -> None:
     wanted = Wanted(
         auth_url=given["auth_url"],
         glance=Account(
-            *(given[name] for name in ("username", "password", "user_domain_name", "project_name")),
+            user=given["username"],
+            password=given["password"],
+            user_domain=given["user_domain_name"],
+            project=given["project_name"],
             project_domain=given["project_domain_name"],
         ),
         admin=Account(**given["admin"]),
