@@ -48,18 +48,19 @@ class ActionModule(ActionBase):
             return
         try:
             file = self._laid_over(item["path"], text, layers)
+        # Not "from error": Ansible would tell its sentence once more.
         except ValueError as error:
-            raise AnsibleActionFail(f"{item['path']} was not written: {error}.") from error
+            raise AnsibleActionFail(f"{item['path']} was not written: {error}.") from None
         item["content"] = str(file)
         if directories:
             owner = dict.fromkeys(("owner", "group"), directories["owner"])
             found = written_directories(file.options, directories["stores"])
             writable += [{"path": path, "kind": "directory", "mode": "0750", **owner} for path in found]
 
-    def _laid_over(self, path: str, text: str, layers: list[Mapping[str, Any] | None]) -> overlay.File:
+    def _laid_over(self, path: str, text: str, layers: list[Mapping[str, Any]]) -> overlay.File:
         file = overlay.File(text)
         if path.endswith(".conf"):
-            layers = [overlay.renamed(layer or {}, self._renamed()) for layer in layers]
+            layers = [overlay.renamed(layer, self._renamed()) for layer in layers]
             file.lay_over(overlay.merged(layers), overlay.literal)
         else:
             file.lay_over(overlay.merged(layers), overlay.line, overlay.LISTS if path.endswith(_UNITS) else frozenset())
@@ -77,7 +78,7 @@ class ActionModule(ActionBase):
             except ValueError as error:
                 raise AnsibleActionFail(
                     f"the source of {item['path']} should be a file of text, found {error}."
-                ) from error
+                ) from None
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the result of the module for the rendered set."""

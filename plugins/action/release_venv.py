@@ -76,7 +76,7 @@ class ActionModule(ActionBase):
                 raise
             raise AnsibleActionFail(
                 f"expected a list of wheels at {wheels} on the control machine, but {error}: correct the option wheels"
-            ) from error
+            ) from None
 
     def _module(
         self, args: dict[str, Any], pins: list[Pin], task_vars: dict[str, Any], archive: str | None = None

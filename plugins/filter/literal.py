@@ -51,7 +51,7 @@ def literal(value: Any, dollars: bool = False) -> str:
     try:
         text = overlay.literal(value)
     except ValueError as error:
-        raise AnsibleFilterError(f"a value of a configuration file should be {error}") from error
+        raise AnsibleFilterError(f"a value of a configuration file should be {error}") from None
     return text.replace("$", "$$") if dollars else text
 
 

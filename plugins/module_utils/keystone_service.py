@@ -18,8 +18,8 @@ from urllib.parse import quote, urlencode
 from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
     GlanceError,
     HttpClient,
+    HttpRequest,
     Json,
-    Question,
 )
 from ansible_collections.glanceops.image_service.plugins.module_utils.login import login_of, options
 
@@ -229,7 +229,9 @@ class Keystone:
     ) -> tuple[Json, t.Mapping[str, str]]:
         data = None if body is None else json.dumps(body).encode()
         content = {"Content-Type": "application/json"} if data else {}
-        return self._http.exchange(Question(method, url, lambda: data, login, content, expected, advice, self._ca_path))
+        return self._http.exchange(
+            HttpRequest(method, url, lambda: data, login, content, expected, advice, self._ca_path)
+        )
 
 
 class Registrar:

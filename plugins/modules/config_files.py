@@ -54,15 +54,38 @@ options:
         default: file
       template:
         description:
-          - Template on the control machine that makes the file's text from O(items[].options).
+          - Template on the control machine that makes the file's text.
             Looked up like a template of the role. Used by the action plugin, never sent to the host.
+          - It has the variable C(writable), the paths of O(items[].directories) of the set.
         type: str
-      options:
+      overrides:
         description:
-          - Sections and their options, handed to the template as C(options). A value of null leaves the option out,
-            a list repeats it. A value with a line break is refused.
+          - Options by section, laid over what the template makes, which is a file of sections and options then, one
+            dict over the other. A value of null takes the option away, a list repeats it. A value with a line break is
+            refused.
+          - In a path that ends with C(.conf), options get their names of today, and texts are written so that
+            oslo.config reads them as they are.
+          - In a unit, options of which systemd takes a list are added to those that are there.
+          - Without it, even an empty list, the text stays as the template makes it. Used by the action plugin.
+        type: list
+        elements: dict
+        version_added: "0.3.0"
+      directories:
+        description:
+          - Makes the directories that the file says the service writes to a part of the set, with mode 0750. Used by
+            the action plugin.
         type: dict
-        default: {}
+        version_added: "0.3.0"
+        suboptions:
+          owner:
+            description: User and group that they belong to.
+            type: str
+            required: true
+          stores:
+            description: Sections that are stores, whether or not the file has them.
+            type: list
+            elements: str
+            required: true
       content:
         description:
           - Text of the file. The action plugin fills it in when O(items[].template) or O(items[].src) is given.
@@ -183,10 +206,10 @@ EXAMPLES = r"""
         group: glance
         mode: "0750"
       - path: /etc/glance/glance-api.conf
-        template: oslo.conf.j2
-        options:
-          DEFAULT:
-            debug: true
+        template: glance-api.conf.j2
+        overrides:
+          - DEFAULT:
+              debug: true
         group: glance
         mode: "0640"
     validators:
@@ -549,7 +572,14 @@ def main() -> None:
                         "default": "file",
                     },
                     "template": {"type": "str"},
-                    "options": {"type": "dict", "default": {}},
+                    "overrides": {"type": "list", "elements": "dict"},
+                    "directories": {
+                        "type": "dict",
+                        "options": {
+                            "owner": {"type": "str", "required": True},
+                            "stores": {"type": "list", "elements": "str", "required": True},
+                        },
+                    },
                     # The whole text of a file; its secrets must not show in the invocation that -vvv prints.
                     "content": {"type": "str", "no_log": True},
                     "src": {"type": "str"},

@@ -36,8 +36,8 @@ options:
     version_added: "0.3.0"
   directories:
     description:
-      - Further directories of the service. Of each file system that they, or those that its unit may write to, are on, the
-        free space is told.
+      - Directories besides those that the unit of the service may write to. Of each file system that one of them is on,
+        the free space is told.
     type: list
     elements: path
     default: []

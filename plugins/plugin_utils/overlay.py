@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A rendered file of sections and options, such as glance-api.conf or a unit, with an operator's options over it.
 
-Comments stay where they are. C(None) takes an option or a section away, a list repeats an option.
+Comments stay where they are. C(None) takes an option away, a list repeats one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import entries, is_dict, is_list, kind_of
@@ -59,27 +59,18 @@ def line(value: Any) -> str:
     return text
 
 
-def merged(layers: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
-    """Return options by section, those of each layer over those before; C(None) is kept, since it takes away."""
-    result: dict[str, Any] = {}
+def merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return options by section, those of each layer over those before; C(None) is kept, since it takes away.
+
+    Raises ValueError for a section that holds no options.
+    """
+    result: dict[str, dict[str, Any]] = {}
     for layer in layers:
-        for section, options in (layer or {}).items():
-            if options is None:
-                result[section] = None
-            elif not is_dict(options):
+        for section, options in layer.items():
+            if not is_dict(options):
                 raise ValueError(f"section [{section}] should hold options, found {kind_of(options)}")
-            elif is_dict(result.get(section)):
-                result[section] = {**result[section], **options}
-            elif section in result:
-                # Taken away whole, and begun anew.
-                result[section] = {_ANEW: None, **options}
-            else:
-                result[section] = dict(options)
+            result.setdefault(section, {}).update(options)
     return result
-
-
-# No option has a name with a line break.
-_ANEW = "\n"
 
 
 def renamed(config: Mapping[str, Any], table: Iterable[Mapping[str, str]]) -> dict[str, Any]:
@@ -124,21 +115,16 @@ class File:
                     values[name] = [*entries(values[name]), value] if name in values else value
         return result
 
-    def lay_over(self, given: Mapping[str, Any], write: Any, lists: frozenset[str] = frozenset()) -> None:
+    def lay_over(
+        self, given: Mapping[str, Mapping[str, Any]], write: Callable[[Any], str], lists: frozenset[str] = frozenset()
+    ) -> None:
         """Lay the options *given* by section over those of the file.
 
         *write* makes the text of a value. Options of *lists* are added to those that are there; an empty text in them
         takes away what stands before it, as systemd has it. Raises ValueError with what is wrong with a value.
         """
         for section, options in given.items():
-            if options is None:
-                self._sections.pop(section, None)
-                continue
-            if _ANEW in options:
-                self._sections[section] = []
             for name, value in options.items():
-                if name == _ANEW:
-                    continue
                 if "\n" in f"{section}{name}" or "\r" in f"{section}{name}":
                     raise ValueError(f"the name of section {section!r} or of its option {name!r} holds a line break")
                 try:

@@ -118,4 +118,4 @@ def provide(
         raise AnsibleActionFail(
             f"expected to keep wheels in {cache} on the control machine, but {error}: make room or "
             "name another directory with the option cache"
-        ) from error
+        ) from None

@@ -7,9 +7,8 @@ import threading
 import time
 
 import pytest
-import yaml
 
-SERVER = pathlib.Path(__file__).parents[3] / "roles/api/vars/main/server.yml"
+UNIT = pathlib.Path(__file__).parents[3] / "roles/api/templates/glance-api.service.j2"
 WORKERS = 2
 SECONDS = 10
 
@@ -17,9 +16,9 @@ SECONDS = 10
 @pytest.fixture
 def wait(tmp_path):
     """Give a function that runs ExecStartPost as systemd does, for a server with a process id."""
-    text = yaml.safe_load(SERVER.read_text())["__glance_api_servers"]["uwsgi"]["unit"]["ExecStartPost"][0]
-    script = text.removeprefix("/bin/bash -c '").removesuffix("'").replace("$$", "$")
-    script = script.replace("{{ __glance_api_uwsgi.uwsgi.processes }}", str(WORKERS))
+    text = next(line for line in UNIT.read_text().splitlines() if line.startswith("ExecStartPost = /bin/bash"))
+    script = text.removeprefix("ExecStartPost = /bin/bash -c '").removesuffix("'").replace("$$", "$")
+    script = script.replace("{{ glance_api_uwsgi.processes | default(glance_api_processes) }}", str(WORKERS))
     script = script.replace("/run/glance-api/", f"{tmp_path}/")
     assert "{{" not in script
     os.mkfifo(tmp_path / "accepting")

@@ -1,4 +1,3 @@
-import pathlib
 import types
 
 import pytest
@@ -8,7 +7,21 @@ from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
 from ansible_collections.glanceops.image_service.plugins.action import config_files as a
 
-TEMPLATE = str(pathlib.Path(__file__).parents[4] / "roles" / "common" / "templates" / "oslo.conf.j2")
+TEXT = """# {{ ansible_managed }}
+
+[DEFAULT]
+first = 1
+{% if writable %}
+paths = {{ writable | join(' ') }}
+{% endif %}
+"""
+
+
+@pytest.fixture
+def template(tmp_path):
+    path = tmp_path / "x.j2"
+    path.write_text(TEXT)
+    return str(path)
 
 
 @pytest.fixture(autouse=True)
@@ -22,39 +35,6 @@ def lookups(monkeypatch):
     monkeypatch.setattr(a, "lookup_loader", types.SimpleNamespace(get=get))
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, []),
-        ({"DEFAULT": {}}, []),
-        (
-            {"DEFAULT": {"a": None, "b": "", "c": 0, "d": False, "e": [], "f": ["x", 1, None], "g": "{{ x }} = % $ #"}},
-            [],
-        ),
-        ({"DEFAULT": {"a": "x\ny"}}, ["the value of option a of [DEFAULT] holds a line break"]),
-        ({"DEFAULT": {"a": "x\n"}}, ["the value of option a of [DEFAULT] holds a line break"]),
-        ({"DEFAULT": {"a": "x\ry"}}, ["the value of option a of [DEFAULT] holds a line break"]),
-        ({"s": {"a": ["x", "y\nz"]}}, ["the value of option a of [s] holds a line break"]),
-        ({"s": {"a": {"b": 1}}}, ["option a of [s] should be a value or a list of values, not a nested one"]),
-        ({"s": {"a": [["b"]]}}, ["option a of [s] should be a value or a list of values, not a nested one"]),
-        ({"s": {"a": [{"b": 1}]}}, ["option a of [s] should be a value or a list of values, not a nested one"]),
-        ({"debug": True}, ["section [debug] should hold options but is True"]),
-        ({"DEFAULT": None}, ["section [DEFAULT] should hold options but is None"]),
-        ({"DEFAULT": ["debug"]}, ["section [DEFAULT] should hold options but is ['debug']"]),
-        (
-            {"debug": 1, "s": {"a": "\n", "b": {}}},
-            [
-                "section [debug] should hold options but is 1",
-                "the value of option a of [s] holds a line break",
-                "option b of [s] should be a value or a list of values, not a nested one",
-            ],
-        ),
-    ],
-)
-def test_refusals(options, expected):
-    assert list(a.refusals(options)) == expected
-
-
 def action(**arguments):
     """Make the action plugin as Ansible does, for a task with these arguments."""
     loader = DataLoader()
@@ -63,11 +43,11 @@ def action(**arguments):
     return a.ActionModule(task, connection, None, loader, Templar(loader=loader, variables={}), None)
 
 
-def render(options):
-    item = {"path": "/etc/glance/glance-api.conf", "template": TEMPLATE, "options": options, "mode": "0640"}
-    rendered = action()._render(item, {"ansible_managed": "Ansible managed"})
-    assert {key: value for key, value in rendered.items() if key != "content"} == {"path": item["path"], "mode": "0640"}
-    return rendered["content"]
+def render(template, *layers, path="/etc/glance/glance-api.conf"):
+    item = {"path": path, "template": template, "overrides": list(layers), "mode": "0640"}
+    action()._render(item, {"ansible_managed": "Ansible managed"}, [])
+    assert {key: value for key, value in item.items() if key != "content"} == {"path": path, "mode": "0640"}
+    return item["content"]
 
 
 def read_back(text):
@@ -115,28 +95,48 @@ def read_back(text):
         ("[file,http]", ["[file,http]"]),
     ],
 )
-def test_a_value_is_read_back_as_it_was_given(value, expected):
-    options = {"DEFAULT": {"first": 1, "option": value, "last": 2}, "other": {"option": "x"}}
+def test_a_value_is_read_back_as_it_was_given(template, value, expected):
+    layers = {"DEFAULT": {"option": value, "last": 2}}, {"other": {"option": "x"}}
     default = {"first": ["1"], "last": ["2"], **({} if expected is None else {"option": expected})}
-    assert read_back(render(options)) == {"DEFAULT": default, "other": {"option": ["x"]}}
+    assert read_back(render(template, *layers)) == {"DEFAULT": default, "other": {"option": ["x"]}}
 
 
-def test_an_empty_section_is_left_out():
-    assert "empty" not in render({"empty": {}, "DEFAULT": {"a": 1}})
+def test_options_have_their_names_of_today_in_a_configuration_alone(template):
+    layers = {"database": {"idle_timeout": 60, "a": 1}}, {"database": {"connection_recycle_time": 30}}
+    recycle = {"connection_recycle_time": ["30"], "a": ["1"]}
+    assert read_back(render(template, *layers))["database"] == recycle
+    assert "idle_timeout = 60" in render(template, layers[0], path="/etc/glance/glance-uwsgi.ini")
 
 
-def test_nothing_but_options_sections_and_a_note():
-    assert render({"DEFAULT": {"a": [1, 2], "b": ""}, "x": {"c": True}}) == (
-        "#\n# Ansible managed\n#\n\n[DEFAULT]\na = 1\na = 2\nb = \n\n[x]\nc = true\n"
-    )
+def test_lists_are_added_to_in_a_unit_alone(template):
+    layers = {"DEFAULT": {"After": "a"}}, {"DEFAULT": {"first": 2}}
+    assert read_back(render(template, *layers, path="/x.service"))["DEFAULT"] == {"first": ["2"], "After": ["a"]}
+    unit = {"path": "/x.timer", "template": template, "overrides": [{"DEFAULT": {"first": None}}]}
+    action()._render(unit, {"ansible_managed": "x"}, [{"path": "/a"}])
+    assert unit["content"] == "# x\n\n[DEFAULT]\npaths = /a\n"
 
 
-def test_options_that_no_file_can_hold_are_refused_before_anything_is_sent():
-    with pytest.raises(AnsibleActionFail, match=r"^/x was not written: the value of option a of \[s\] holds a line br"):
-        action()._render({"path": "/x", "template": TEMPLATE, "options": {"s": {"a": "\n"}}}, {})
+def test_a_template_without_overrides_is_no_file_of_sections(template):
+    item = {"path": "/etc/haproxy/haproxy.cfg", "template": template}
+    action()._render(item, {"ansible_managed": "x"}, [])
+    assert item["content"] == TEXT.replace("{{ ansible_managed }}", "x").partition("{%")[0]
 
 
-def test_all_files_go_to_the_host_in_one_call(monkeypatch):
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        ({"s": {"a": "hidden\n"}}, "option a of [s] should be one line, found a line break"),
+        ({"debug": True}, "section [debug] should hold options, found a boolean"),
+    ],
+)
+def test_options_that_no_file_can_hold_are_refused_before_anything_is_sent(template, layer, said):
+    with pytest.raises(AnsibleActionFail) as refused:
+        render(template, layer)
+    # Once.
+    assert str(refused.value).rstrip(".") == f"/etc/glance/glance-api.conf was not written: {said}"
+
+
+def test_all_files_go_to_the_host_in_one_call_with_the_directories_that_they_name(monkeypatch, template):
     calls = []
 
     def execute_module(_self, module_args, task_vars):
@@ -144,35 +144,44 @@ def test_all_files_go_to_the_host_in_one_call(monkeypatch):
         return {"changed": True}
 
     monkeypatch.setattr(a.ActionModule, "_execute_module", execute_module)
+    stores = {"images": {"filesystem_store_datadir": "/srv/images"}}
     items = [
-        {"path": "/a", "template": TEMPLATE, "options": {"s": {"x": 1}}, "owner": "root"},
+        {"path": "/x.service", "template": template, "overrides": []},
+        {
+            "path": "/a.conf",
+            "template": template,
+            "overrides": [stores],
+            "directories": {"owner": "glance", "stores": ["images", "none"]},
+            "owner": "root",
+        },
         {"path": "/b", "content": "as it is"},
-        {"path": "/c", "kind": "directory", "options": None},
+        {"path": "/current", "kind": "link", "target": "/opt"},
     ]
     plugin = action(name="glance-api", items=items)
     assert plugin.run(task_vars={"ansible_managed": "by Ansible"}) == {"changed": True}
     ((sent,),) = [calls]
     assert sent["name"] == "glance-api"
-    assert [item["path"] for item in sent["items"]] == ["/a", "/b", "/c"]
-    assert read_back(sent["items"][0].pop("content")) == {"s": {"x": ["1"]}}
-    assert sent["items"] == [
-        {"path": "/a", "owner": "root"},
+    assert [item["path"] for item in sent["items"]] == ["/x.service", "/a.conf", "/b", "/srv/images", "/current"]
+    assert read_back(sent["items"][0].pop("content"))["DEFAULT"]["paths"] == ["/srv/images"]
+    assert read_back(sent["items"][1].pop("content"))["images"] == {"filesystem_store_datadir": ["/srv/images"]}
+    assert sent["items"][1:4] == [
+        {"path": "/a.conf", "owner": "root"},
         {"path": "/b", "content": "as it is"},
-        {"path": "/c", "kind": "directory"},
+        {"path": "/srv/images", "kind": "directory", "mode": "0750", "owner": "glance", "group": "glance"},
     ]
     # A handler or a loop renders the same task again.
-    assert items[0]["template"] == TEMPLATE
+    assert items[0]["template"] == template
 
 
 def test_a_source_is_read_on_the_control_machine_and_not_sent(tmp_path):
     (tmp_path / "keyring").write_text("key = {{ as it is }}\n")
     item = {"path": "/etc/ceph/keyring", "src": "keyring", "secret": True}
-    rendered = action()._render(item, {"inventory_dir": str(tmp_path)})
-    assert rendered == {"path": "/etc/ceph/keyring", "content": "key = {{ as it is }}\n", "secret": True}
+    action()._render(item, {"inventory_dir": str(tmp_path)}, [])
+    assert item == {"path": "/etc/ceph/keyring", "content": "key = {{ as it is }}\n", "secret": True}
 
 
 def test_a_source_that_is_not_there_is_told():
     with pytest.raises(
         AnsibleActionFail, match=r"^the source of /x should be a file of text, found nothing there: name"
     ):
-        action()._render({"path": "/x", "src": "/no/such"}, {})
+        action()._render({"path": "/x", "src": "/no/such"}, {}, [])

@@ -17,10 +17,16 @@ def test_other_options_stay_as_they_are():
     options = {
         "s3_store_host": "$host",
         "weight": 1,
-        "filesystem_store_datadirs": ["/a", "/b"],
         "s3_store_bucket": None,
     }
     assert s.store_options({"s": {"driver": "s3", "options": options}, "t": {"driver": "http"}}) == {
         "s": options,
         "t": {},
     }
+
+
+@pytest.mark.parametrize("given", [{}, {"filesystem_store_datadir": "/c"}])
+def test_a_store_with_several_directories_has_no_other_one_by_default(given):
+    options = {"filesystem_store_datadirs": ["/a", "/b"], **given}
+    found = s.store_options({"s": {"driver": "file", "options": options}})
+    assert found == {"s": {"filesystem_store_datadir": "", **options}}

@@ -1,5 +1,5 @@
 import pytest
-from ansible_collections.glanceops.image_service.plugins.filter import written_directories as w
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import written_directories as w
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,4 @@ from ansible_collections.glanceops.image_service.plugins.filter import written_d
     ],
 )
 def test_each_directory_is_named_once(config, expected):
-    assert w.FilterModule().filters()["written_directories"](config, ["s", "t"]) == expected
+    assert w.written_directories(config, ["s", "t"]) == expected
