@@ -85,12 +85,16 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
-        items = [dict(item) for item in arguments.get("items") or []]
+        arguments["items"] = self.rendered(arguments.get("items") or [], task_vars)
+        return self._execute_module(module_args=arguments, task_vars=task_vars)
+
+    def rendered(self, given: list[Mapping[str, Any]], task_vars: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the items of a set with their texts, and with the directories that they say the service writes to."""
+        items = [dict(item) for item in given]
         writable: list[dict[str, Any]] = []
         # Units name the directories that the configuration says the service writes to.
         for item in sorted(items, key=lambda item: "directories" not in item):
             self._render(item, task_vars, writable)
         # After the directories of the service that they may lie in, before the link to the release.
         links = [item for item in items if item.get("kind") == "link"]
-        arguments["items"] = [item for item in items if item not in links] + writable + links
-        return self._execute_module(module_args=arguments, task_vars=task_vars)
+        return [item for item in items if item not in links] + writable + links

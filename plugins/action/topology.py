@@ -178,9 +178,7 @@ class ActionModule(ActionBase):
         if stage == "end":
             only, skip = task_vars.get("ansible_run_tags") or ["all"], task_vars.get("ansible_skip_tags") or []
             deployed = topology.deployed(found, task_vars["ansible_play_hosts"], only, skip)
-        hosts = {
-            host: topology.handed(found, host, selected, list(releases), facts, deployed) for host in found.variables
-        }
+        hosts = {host: topology.handed(found, host, selected, releases, facts, deployed) for host in found.variables}
         on_hosts = {host: seen(of_host) for host, of_host in variables.items()}
         if any(each.before is not None for each in on_hosts.values()):
             for host, values in hosts.items():
@@ -188,6 +186,7 @@ class ActionModule(ActionBase):
         return {
             "hosts": hosts,
             "members": {group: found.hosts(group) for group in topology.SERVICES},
+            "pending": topology.pending(found, selected, variables) if stage == "looked" else [],
             "left_out": [host for host in found.hosts(*topology.GLANCE) if host not in selected],
             "asked_besides": topology.asked_besides(found, selected),
             "entrance": topology.entrance(found, facts) if facts else "",

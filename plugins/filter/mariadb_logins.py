@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
+
+from ansible_collections.glanceops.image_service.plugins.module_utils.mariadb_accounts import logins
 
 DOCUMENTATION = r"""
 name: mariadb_logins
@@ -41,22 +42,9 @@ _value:
 """
 
 
-def mariadb_logins(accounts: Iterable[str]) -> list[str]:
-    """Return plugin and hash of every way to log in, in the order in which they are found.
-
-    A way without a hash, such as unix_socket, opens nothing to who knows a secret and is left out.
-    """
-    found = {}
-    for account in map(json.loads, accounts):
-        for way in (account, *account.get("auth_or", ())):
-            if way.get("plugin") and way.get("authentication_string"):
-                found[f"{way['plugin']} {way['authentication_string']}"] = None
-    return list(found)
-
-
 class FilterModule:
     """Makes the filter known to Ansible."""
 
     def filters(self) -> dict[str, Callable[[Iterable[str]], list[str]]]:
         """Return the filter by its name."""
-        return {"mariadb_logins": mariadb_logins}
+        return {"mariadb_logins": logins}

@@ -17,6 +17,20 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.program im
 STEPS = ("expand", "migrate", "contract")
 """What brings a schema from one release to the next, in this order."""
 
+OPTIONS: dict[str, Any] = {
+    "manage": {"type": "path", "required": True},
+    "config_file": {"type": "path", "required": True},
+    "user": {"type": "str", "default": "glance"},
+    "head": {"type": "str", "default": ""},
+    "newer": {"type": "list", "elements": "str", "default": []},
+    "python": {"type": "path"},
+    "until": {"type": "str", "choices": list(STEPS), "default": "contract"},
+    "metadefs": {"type": "path"},
+    "own_metadefs": {"type": "list", "elements": "path", "default": []},
+    "timeout": {"type": "int", "default": 3600},
+}
+"""Options of M(glanceops.image_service.database_schema)."""
+
 _QUERY_SECONDS = 10
 # Exit codes of "db check", from Glance's source glance/cmd/manage.py; so are the words below.
 _NEEDED = {0: "nothing", 3: "expand", 4: "migrate", 5: "contract"}

@@ -246,7 +246,6 @@ restart_pending:
   type: bool
 """
 
-import base64
 import contextlib
 import fcntl
 import glob
@@ -262,7 +261,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils import config_set, sandbox
+from ansible_collections.glanceops.image_service.plugins.module_utils import config_items, config_set, sandbox
 from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import (
     mask_pair,
@@ -273,36 +272,6 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.secrets im
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import ended
 
 _VALIDATOR_SECONDS = 120
-
-
-def _id_of(look_up: Any, name: str, module: AnsibleModule) -> int:
-    try:
-        return look_up(name)[2]
-    except KeyError:
-        if module.check_mode:
-            return -1  # on a fresh host the account is made by an earlier task, which check mode did not run
-        raise config_set.ConfigSetError(f"there is no user or group named {name!r} on this host") from None
-
-
-def wanted_items(module: AnsibleModule) -> list[dict[str, Any]]:
-    """Return the items of the task in the form of C(config_set), staged-only ones left out."""
-    wanted = []
-    for given in module.params["items"]:
-        item: dict[str, Any] = {"path": given["path"], "kind": given["kind"]}
-        if given["kind"] == "staged":
-            continue
-        if given["kind"] == "link":
-            wanted.append({**item, "target": given["target"]})
-            continue
-        if given["kind"] == "file":
-            item["content"] = base64.b64encode(given["content"].encode()).decode()
-            item["secret"] = given["secret"]
-        if given["kind"] == "directory":
-            item["adopt"] = given["adopt"]
-        item["uid"] = _id_of(pwd.getpwnam, given["owner"], module)
-        item["gid"] = _id_of(grp.getgrnam, given["group"], module)
-        wanted.append({**item, "mode": int(given["mode"], 8)})
-    return wanted
 
 
 def _staged_place(given: dict[str, Any]) -> str:
@@ -340,7 +309,7 @@ def _stage(module: AnsibleModule, folder: str) -> None:
         path = os.path.join(folder, name)
         if os.path.lexists(path):
             raise config_set.ConfigSetError(f"two files of the set are named {name}")
-        gid = -1 if module.check_mode else _id_of(grp.getgrnam, given["group"], module)
+        gid = -1 if module.check_mode else config_items.id_of(grp.getgrnam, given["group"], module.check_mode)
         _make_staged_folders(folder, name, gid)
         with open(path, "x", encoding="utf-8") as handle:
             os.fchown(handle.fileno(), -1, gid)
@@ -485,7 +454,7 @@ def validate_with_directories(
 def present(module: AnsibleModule, record_path: str) -> dict[str, Any]:
     """Make the set so; returns the result of the module."""
     record = config_set.load_record(record_path)
-    wanted = wanted_items(module)
+    wanted = config_items.wanted(module.params["items"], module.check_mode)
     shared = config_set.others(record_path)
     found, changed = config_set.compare(wanted, record, shared)
     unconfirmed = record["state"] != config_set.RUNNING
@@ -535,23 +504,9 @@ def absent(module: AnsibleModule, record_path: str) -> dict[str, Any]:
     return {"changed": record["state"] is not None, "changed_paths": paths}
 
 
-class Module(AnsibleModule):
-    """A module that keeps the texts of files, which hold secrets, to itself, but not what it says of them."""
-
-    def log(self, msg: str, log_args: dict[str, Any] | None = None) -> None:
-        """Write nothing to the journal: a list of items is written there whole, with all its texts."""
-
-    def hide(self) -> None:
-        """Take the texts out of the invocation, and show again in the diff what is equal to one."""
-        for given in self.params["items"]:
-            if given["content"] is not None:
-                given["content"] = "(not shown)"
-        self.no_log_values.clear()
-
-
 def main() -> None:
     """Run the module."""
-    module = Module(
+    module = config_items.Module(
         argument_spec={
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "previous", "absent"], "default": "present"},
@@ -559,39 +514,8 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "required_if": [
-                    ("kind", "file", ["content"]),
-                    ("kind", "staged", ["content"]),
-                    ("kind", "link", ["target"]),
-                ],
-                "options": {
-                    "path": {"type": "str", "required": True},
-                    "kind": {
-                        "type": "str",
-                        "choices": ["file", "link", "directory", "staged"],
-                        "default": "file",
-                    },
-                    "template": {"type": "str"},
-                    "overrides": {"type": "list", "elements": "dict"},
-                    "directories": {
-                        "type": "dict",
-                        "options": {
-                            "owner": {"type": "str", "required": True},
-                            "stores": {"type": "list", "elements": "str", "required": True},
-                        },
-                    },
-                    # The whole text of a file; its secrets must not show in the invocation that -vvv prints.
-                    "content": {"type": "str", "no_log": True},
-                    "src": {"type": "str"},
-                    # Says that there is a secret, and is none.
-                    "secret": {"type": "bool", "default": False, "no_log": False},
-                    "adopt": {"type": "bool", "default": False},
-                    "staged_as": {"type": "str"},
-                    "target": {"type": "str"},
-                    "owner": {"type": "str", "default": "root"},
-                    "group": {"type": "str", "default": "root"},
-                    "mode": {"type": "str", "default": "0644"},
-                },
+                "required_if": config_items.REQUIRED,
+                "options": config_items.OPTIONS,
             },
             "validators": {
                 "type": "list",

@@ -137,18 +137,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.manage imp
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={
-            "manage": {"type": "path", "required": True},
-            "config_file": {"type": "path", "required": True},
-            "user": {"type": "str", "default": "glance"},
-            "head": {"type": "str", "default": ""},
-            "newer": {"type": "list", "elements": "str", "default": []},
-            "python": {"type": "path"},
-            "until": {"type": "str", "choices": list(database_schema.STEPS), "default": "contract"},
-            "metadefs": {"type": "path"},
-            "own_metadefs": {"type": "list", "elements": "path", "default": []},
-            "timeout": {"type": "int", "default": 3600},
-        },
+        argument_spec=database_schema.OPTIONS,
         required_by={"metadefs": ["python"]},
         supports_check_mode=True,
     )

@@ -27,10 +27,12 @@ options:
       - V(variables) looks besides at groups and variables that contradict each other, as far as they are known before
         any fact is; at ports that two services of a host share, and at addresses of documentation.
       - V(facts) looks once more at what facts say, and returns RV(entrance).
+      - V(looked) comes after M(glanceops.image_service.service_pending) has looked at the hosts. It returns
+        RV(pending).
       - V(end) comes last in a run. Hosts that have not failed count as deployed, if the run's tags did not leave their
         services out.
     type: str
-    choices: [hosts, variables, facts, end]
+    choices: [hosts, variables, facts, looked, end]
     default: hosts
 extends_documentation_fragment:
   - glanceops.image_service.attributes
@@ -75,6 +77,11 @@ members:
   returned: success
   type: dict
   sample: {glance_api: [api1, api2], glance_database: []}
+pending:
+  description: What is to be done on hosts of the play, with O(stage=looked).
+  returned: success
+  type: list
+  elements: str
 left_out:
   description: Hosts of the API, the registry and the scrubber that the run is limited away from.
   returned: success

@@ -364,7 +364,7 @@ def handed(
     topology: Topology,
     host: str,
     selected: Sequence[str],
-    releases: Iterable[str],
+    releases: Mapping[str, Mapping[str, Any]],
     facts: Mapping[str, Mapping[str, Any]],
     deployed: Mapping[str, Iterable[str]],
 ) -> dict[str, Any]:
@@ -391,6 +391,7 @@ def handed(
         "glance_releases_to_stay": [] if alone else releases_of(topology, services, releases),
         "glance_loadbalancer_addresses": [address for address in addresses if address],
         "glance_registry_wanted": host in topology.hosts(REGISTRY),
+        "unwanted": unwanted(topology, host, releases),
         # What waits for facts may be so.
         "purges": topology.integer(host, "glance_purge_age_days") != 0,
         "caches": host in topology.hosts(API) and topology.integer(host, "glance_cache_max_bytes") != 0,
@@ -417,6 +418,53 @@ def asked_besides(topology: Topology, selected: Sequence[str]) -> list[str]:
     groups = [DATABASE, BALANCER, REGISTRY, *([API] if _of(topology, BALANCER, selected) else [])]
     others = [host for host in topology.hosts(*groups) if host not in selected]
     return [host for host in others if not topology.truth(host, "glance_standalone_hosts")]
+
+
+LOOKS: dict[str, tuple[str, ...]] = {
+    DATABASE: ("__glance_database_pending",),
+    BALANCER: ("__glance_loadbalancer_pending", "__glance_keepalived_pending"),
+    API: ("__glance_api_pending", "__glance_purge_pending", "__glance_cache_pending"),
+    SCRUBBER: ("__glance_scrubber_pending",),
+}
+"""Results of service_pending on the hosts of a group: the first of each always, the others where they are used."""
+
+
+def pending(topology: Topology, selected: Iterable[str], results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what is to be done on the *selected* hosts, by the *results* that are registered on each.
+
+    A host that was not looked at, or that has a service of another kind, has something to do.
+    """
+    found = []
+    for group in (*SERVICES, RETIRED):
+        for host in _of(topology, group, selected):
+            known = results.get(host, {})
+            if group == IDENTITY:
+                asked = known.get("__glance_identity_found") or {}
+                found += [f"{host}: Keystone" for key in ("lacking", "leaving") if asked.get(key) or key not in asked]
+                continue
+            first, *others = LOOKS.get(group, ("",))
+            looks = [known.get(first) or {}, *(known.get(name) or {"pending": []} for name in others)]
+            for look in looks:
+                skipped = look.get("skipped") and look is not looks[0]
+                found += [
+                    f"{host}: {reason}"
+                    for reason in look.get("pending", [] if skipped else [f"{group} was not looked at"])
+                ]
+    return list(dict.fromkeys(found))
+
+
+def unwanted(topology: Topology, host: str, releases: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the sets of files that a host of the image service should not have (any more)."""
+    has_registry = bool(releases.get(str(topology.value(host, "glance_release")), {}).get("registry"))
+    purging = topology.hosts(REGISTRY if has_registry and topology.hosts(REGISTRY) else API)
+    first = topology.truth(host, "glance_standalone_hosts") or host in purging[:1]
+    wanted = {
+        "glance-registry": host in topology.hosts(REGISTRY) and has_registry,
+        "glance-scrubber": host in topology.hosts(SCRUBBER),
+        "glance-purge": first and topology.integer(host, "glance_purge_age_days") != 0,
+        "glance-cache": host in topology.hosts(API) and topology.integer(host, "glance_cache_max_bytes") != 0,
+    }
+    return [name for name, is_wanted in wanted.items() if not is_wanted]
 
 
 def _of(topology: Topology, group: str, selected: Iterable[str]) -> list[str]:

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from ansible_collections.glanceops.image_service.plugins.filter.mariadb_logins import mariadb_logins
+from ansible_collections.glanceops.image_service.plugins.module_utils.mariadb_accounts import logins
 
 A, B = "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19", "*667F407DE7C6AD07358FA38DAED7828A72014B4E"
 NATIVE = {"plugin": "mysql_native_password"}
@@ -34,4 +34,4 @@ ED25519 = {"plugin": "ed25519", "authentication_string": "x"}
     ],
 )
 def test_ways_to_log_in(accounts, expected):
-    assert mariadb_logins([json.dumps(account) for account in accounts]) == expected
+    assert logins([json.dumps(account) for account in accounts]) == expected

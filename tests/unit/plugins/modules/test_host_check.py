@@ -3,7 +3,7 @@ import os
 import socket
 
 import pytest
-from ansible_collections.glanceops.image_service.plugins.modules import host_check as h
+from ansible_collections.glanceops.image_service.plugins.module_utils import host_check as h
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -3,7 +3,7 @@
 import pytest
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import topology as t
 
-RELEASES = ("2026.2", "2026.1", "2025.1", "ussuri")
+RELEASES: dict = {"2026.2": {}, "2026.1": {}, "2025.1": {}, "ussuri": {"registry": True}}
 DEFAULTS = {
     "glance_release": "2026.2",
     "glance_database_user": "glance",

@@ -1,0 +1,137 @@
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a run has anything to do for a service of this host: one look, in place of those of each module."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.glanceops.image_service.plugins.module_utils import (
+    config_items,
+    config_set,
+    database_schema,
+    host_check,
+    mariadb_accounts,
+    release_venv,
+    service,
+)
+from ansible_collections.glanceops.image_service.plugins.module_utils.manage import ManageError
+
+VENV = "@venv@"
+"""What stands in texts and targets of items for the virtual environment, which only the host can tell."""
+
+
+def of_host(params: Mapping[str, Any], unwanted: list[str]) -> Iterator[str]:
+    """Give what the host lacks, by the options *params* of host_check, and the sets that are to go."""
+    try:
+        found = host_check.run(params)
+    except host_check.HostError as error:
+        yield str(error)
+        return
+    lacking = [*found["missing_packages"], *found.get("pending_mounts", ())]
+    if lacking:
+        yield f"it lacks {', '.join(lacking)}"
+    if found["user_pending"]:
+        yield f"its user {params['user']} is not as it should be"
+    for name in sorted(set(unwanted) & set(found["deployed"])):
+        yield f"{name} is to go"
+
+
+def of_venv(params: Mapping[str, Any]) -> tuple[list[str], str]:
+    """Return what is to be done about the virtual environment, and its path."""
+    try:
+        found = release_venv.run({"archive": None, **params})
+    except (release_venv.VenvError, OSError) as error:
+        return [str(error)], ""
+    return [] if found["complete"] else [f"Glance {params['release']} is not installed"], found["path"]
+
+
+def of_files(items: list[dict[str, Any]], record_path: str) -> Iterator[str]:
+    """Give what differs in the set of files, with the record at *record_path*; empty where the files have none."""
+    try:
+        wanted = config_items.wanted(items, True)
+        if not record_path:
+            changed = [item for item in wanted if not config_set.same(item, config_set.read_item(item["path"]))]
+            record = None
+        else:
+            record = config_set.load_record(record_path)
+            shared = config_set.others(record_path)
+            _found, changed = config_set.compare(wanted, record, shared)
+    except config_set.ConfigSetError as error:
+        yield str(error)
+        return
+    if changed:
+        yield f"{', '.join(item['path'] for item in changed)} should change"
+    elif record and (
+        record["state"] != config_set.RUNNING
+        or config_set.changed_by_others(wanted, changed, record)
+        or config_set.left_to_others(wanted, record, shared)
+    ):
+        yield "a restart is due"
+
+
+def of_schema(params: Mapping[str, Any]) -> Iterator[str]:
+    """Give what the database needs, by the options *params* of database_schema."""
+    try:
+        found = database_schema.run(params, True, lambda _text: None)
+    except ManageError as error:
+        yield str(error.result["msg"])
+        return
+    if found["changed"]:
+        yield "the database is not at its schema"
+
+
+def of_units(units: list[str], resting: list[str], url: str, check: str) -> Iterator[str]:
+    """Give what the units of the service are not as they should be in, and whether it is not healthy."""
+    states = service.properties_of([*units, *resting, *([check] if check else [])])
+    yield from (f"{unit} should run" for unit in units if not _runs(states[unit]))
+    yield from (f"{unit} should be off" for unit in resting if states[unit]["UnitFileState"] == "enabled")
+    if any(state["NeedDaemonReload"] == "yes" for state in states.values()):
+        yield "systemd has not read its units"
+    if url:
+        seen = service.health(url)
+        if not seen.answers or seen.drained:
+            yield f"it is not healthy: {seen.found}"
+    elif check:
+        last = service.last_run(check, states[check])
+        if last is None or last.left:
+            yield f"{check} should end well"
+
+
+def _runs(state: Mapping[str, str]) -> bool:
+    return state["ActiveState"] == "active" and state["UnitFileState"] == "enabled"
+
+
+def _filled(items: list[dict[str, Any]], venv: str) -> list[dict[str, Any]]:
+    texts = ("content", "target")
+    return [{**item, **{key: item[key].replace(VENV, venv) for key in texts if item.get(key)}} for item in items]
+
+
+def look(params: Mapping[str, Any]) -> list[str]:
+    """Return what is to be done, by the options of M(glanceops.image_service.service_pending); empty if nothing is."""
+    found, venv = [], ""
+    if params["host"]:
+        found += of_host(params["host"], params["unwanted"])
+    if params["venv"]:
+        problems, venv = of_venv(params["venv"])
+        found += problems
+    directory = params["record_directory"]
+    record = os.path.join(directory, f"{params['name']}.json") if directory else ""
+    found += of_files(_filled(params["items"], venv), record)
+    later: list[Callable[[], Iterator[str]]] = []
+    if params["accounts"]:
+        later.append(lambda: iter(mariadb_accounts.look(params["accounts"])))
+    if params["schema"]:
+        later.append(lambda: of_schema(params["schema"]))
+    later.append(lambda: of_units(*(params[name] for name in ("units", "resting_units", "health_url", "health_unit"))))
+    # What takes long is left out once there is something to do.
+    for part in later:
+        if not found:
+            try:
+                found += part()
+            except service.ServiceError as error:
+                found.append(str(error))
+    return found

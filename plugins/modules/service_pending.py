@@ -1,0 +1,175 @@
+#!/usr/bin/python
+# Copyright: Contributors to the glanceops.image_service collection
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_pending
+short_description: Look whether a run has anything to do for a service
+version_added: "0.3.0"
+author:
+  - glanceops contributors (@glanceops)
+description:
+  - Looks in one run at what M(glanceops.image_service.host_check), M(glanceops.image_service.release_venv),
+    M(glanceops.image_service.config_files), M(glanceops.image_service.database_schema) and
+    M(glanceops.image_service.service_state) look at one after the other. Changes nothing.
+  - What is wrong is a reason to go on, not a failure, since the tasks that follow tell it whole.
+options:
+  name:
+    description: Name of the set of files, usually that of the service.
+    type: str
+    required: true
+  always:
+    description: Why the service has to be looked at in another way. With it, nothing is asked of the host.
+    type: str
+    default: ""
+  host:
+    description: Options of M(glanceops.image_service.host_check). Without it, the host is not looked at.
+    type: dict
+  unwanted:
+    description: Names of sets of files that should not be on the host.
+    type: list
+    elements: str
+    default: []
+  venv:
+    description:
+      - Options of M(glanceops.image_service.release_venv). Without it, the release is not looked at.
+      - C(@venv@) in texts and targets of O(items) stands for the virtual environment.
+    type: dict
+  items:
+    description: Items of M(glanceops.image_service.config_files). Those of the kind V(staged) are left out.
+    type: list
+    elements: dict
+    default: []
+  record_directory:
+    description: Folder of the record that holds the set before; an empty text where the files have none.
+    type: str
+    default: /etc/glance/.sets
+  accounts:
+    description: What logs in to a MariaDB of this host. Without it, no database server is asked.
+    type: dict
+    suboptions:
+      user:
+        description: User that Glance logs in as.
+        type: str
+        required: true
+      clients:
+        description: Host part of its account.
+        type: str
+        required: true
+      password:
+        description: Its password.
+        type: str
+        required: true
+      database:
+        description: Database that it has all rights on.
+        type: str
+        required: true
+      retired_users:
+        description: Users that should not be there any more.
+        type: list
+        elements: str
+        default: []
+  schema:
+    description: Options of M(glanceops.image_service.database_schema). Without it, the database is not looked at.
+    type: dict
+  units:
+    description: Units that have to run and to be enabled.
+    type: list
+    elements: str
+    required: true
+  resting_units:
+    description: Units that must not be enabled.
+    type: list
+    elements: str
+    default: []
+  health_url:
+    description: URL that answers 200 when the service is healthy.
+    type: str
+    default: ""
+  health_unit:
+    description: One-shot unit whose last run has to have ended well.
+    type: str
+    default: ""
+extends_documentation_fragment:
+  - glanceops.image_service.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look whether HAProxy needs a run
+  glanceops.image_service.service_pending:
+    name: haproxy
+    items:
+      - path: /etc/haproxy/haproxy.cfg
+        template: haproxy.cfg.j2
+    units: [haproxy.service]
+  register: pending
+"""
+
+RETURN = r"""
+pending:
+  description: What is to be done, in short sentences; empty if nothing is.
+  returned: success
+  type: list
+  elements: str
+  sample: ["/etc/glance/glance-api.conf should change"]
+"""
+
+from ansible_collections.glanceops.image_service.plugins.module_utils import (
+    config_items,
+    database_schema,
+    host_check,
+    mariadb_accounts,
+    pending,
+)
+
+
+def main() -> None:
+    """Run the module."""
+    module = config_items.Module(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "always": {"type": "str", "default": ""},
+            "host": {"type": "dict", "options": host_check.OPTIONS},
+            "unwanted": {"type": "list", "elements": "str", "default": []},
+            "venv": {
+                "type": "dict",
+                "options": {
+                    "release": {"type": "str", "required": True},
+                    "root": {"type": "path", "default": "/opt/glance"},
+                    "python": {"type": "path", "default": "/usr/bin/python3"},
+                    "pins": {"type": "list", "elements": "str", "required": True},
+                },
+            },
+            "items": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "required_if": config_items.REQUIRED,
+                "options": config_items.OPTIONS,
+            },
+            "record_directory": {"type": "str", "default": "/etc/glance/.sets"},
+            "accounts": {"type": "dict", "options": mariadb_accounts.OPTIONS},
+            "schema": {"type": "dict", "options": database_schema.OPTIONS},
+            "units": {"type": "list", "elements": "str", "required": True},
+            "resting_units": {"type": "list", "elements": "str", "default": []},
+            "health_url": {"type": "str", "default": ""},
+            "health_unit": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    found = [module.params["always"]] if module.params["always"] else pending.look(module.params)
+    module.hide()
+    module.exit_json(changed=False, pending=found)
+
+
+if __name__ == "__main__":
+    main()
