@@ -20,6 +20,14 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
         """Return the result of the module; what can't be rendered is a reason to go on, too."""
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
+        before = arguments.pop("before", None) or {}
+        found = self._look(arguments, task_vars)
+        if "pending" in found:
+            found["pending"] = [*before.get("pending", []), *found["pending"]]
+            found["looked"] = [*before.get("looked", []), arguments["name"]]
+        return found
+
+    def _look(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         if arguments.get("always"):
             return {"changed": False, "pending": [arguments["always"]]}
         try:

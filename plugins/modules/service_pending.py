@@ -20,6 +20,9 @@ options:
     description: Name of the set of files, usually that of the service.
     type: str
     required: true
+  before:
+    description: Result of an earlier task with this module, to which this one is added. Used by the action plugin.
+    type: dict
   always:
     description: Why the service has to be looked at in another way. With it, nothing is asked of the host.
     type: str
@@ -121,6 +124,12 @@ pending:
   type: list
   elements: str
   sample: ["/etc/glance/glance-api.conf should change"]
+looked:
+  description: The O(name) of this task and of those before.
+  returned: success
+  type: list
+  elements: str
+  sample: [glance-database, glance-api]
 """
 
 from ansible_collections.glanceops.image_service.plugins.module_utils import (
@@ -137,6 +146,7 @@ def main() -> None:
     module = config_items.Module(
         argument_spec={
             "name": {"type": "str", "required": True},
+            "before": {"type": "dict"},
             "always": {"type": "str", "default": ""},
             "host": {"type": "dict", "options": host_check.OPTIONS},
             "unwanted": {"type": "list", "elements": "str", "default": []},

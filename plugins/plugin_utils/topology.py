@@ -420,13 +420,8 @@ def asked_besides(topology: Topology, selected: Sequence[str]) -> list[str]:
     return [host for host in others if not topology.truth(host, "glance_standalone_hosts")]
 
 
-LOOKS: dict[str, tuple[str, ...]] = {
-    DATABASE: ("__glance_database_pending",),
-    BALANCER: ("__glance_loadbalancer_pending", "__glance_keepalived_pending"),
-    API: ("__glance_api_pending", "__glance_purge_pending", "__glance_cache_pending"),
-    SCRUBBER: ("__glance_scrubber_pending",),
-}
-"""Results of service_pending on the hosts of a group: the first of each always, the others where they are used."""
+LOOKS = {DATABASE: "glance-database", BALANCER: "haproxy", API: "glance-api", SCRUBBER: "glance-scrubber"}
+"""What service_pending has looked at on a host of a group."""
 
 
 def pending(topology: Topology, selected: Iterable[str], results: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -438,18 +433,13 @@ def pending(topology: Topology, selected: Iterable[str], results: Mapping[str, M
     for group in (*SERVICES, RETIRED):
         for host in _of(topology, group, selected):
             known = results.get(host, {})
+            look, asked = known.get("__glance_pending") or {}, known.get("__glance_identity_found") or {}
             if group == IDENTITY:
-                asked = known.get("__glance_identity_found") or {}
-                found += [f"{host}: Keystone" for key in ("lacking", "leaving") if asked.get(key) or key not in asked]
-                continue
-            first, *others = LOOKS.get(group, ("",))
-            looks = [known.get(first) or {}, *(known.get(name) or {"pending": []} for name in others)]
-            for look in looks:
-                skipped = look.get("skipped") and look is not looks[0]
-                found += [
-                    f"{host}: {reason}"
-                    for reason in look.get("pending", [] if skipped else [f"{group} was not looked at"])
-                ]
+                unlike = [key for key in ("lacking", "leaving") if asked.get(key) or key not in asked]
+                found += [f"{host}: Keystone is not as it should be"] if unlike else []
+            elif LOOKS.get(group) not in look.get("looked", ()):
+                found.append(f"{host}: {group} was not looked at")
+            found += [f"{host}: {reason}" for reason in look.get("pending", ())]
     return list(dict.fromkeys(found))
 
 
