@@ -56,3 +56,9 @@ def test_wait_tells_what_it_found_last():
     assert wait_until(condition, every=0) == "ready"
     with pytest.raises(AssertionError, match=r"not within 0 s, last found: \[\]"):
         wait_until(list, seconds=0)
+
+
+def test_the_project_is_the_folder_of_this_collection():
+    from testing import scenario
+
+    assert (scenario.PROJECT / "galaxy.yml").is_file()
