@@ -121,8 +121,7 @@ def look(params: Mapping[str, Any]) -> list[str]:
         found += problems
     directory = params["record_directory"]
     record = os.path.join(directory, f"{params['name']}.json") if directory else ""
-    found += of_files(_filled(params["items"], venv), record)
-    later: list[Callable[[], Iterator[str]]] = []
+    later: list[Callable[[], Iterator[str]]] = [lambda: of_files(_filled(params["items"], venv), record)]
     if params["accounts"]:
         later.append(lambda: iter(mariadb_accounts.look(params["accounts"])))
     if params["schema"]:

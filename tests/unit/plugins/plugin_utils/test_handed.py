@@ -204,3 +204,86 @@ def test_a_limited_run_asks_others_for_their_addresses(selected, asked):
 
 def test_nothing_that_is_handed_over_is_secret():
     assert "secret" not in str(handed(inventory(CLUSTER, {"glance_database_password": "secret"}), "d"))
+
+
+LOOKED = {
+    "a1": ["glance-api"],
+    "a2": ["glance-api"],
+    "a3": ["glance-api", "glance-cache"],
+    "s": ["glance-scrubber"],
+    "d": ["glance-database"],
+    "b1": ["haproxy", "keepalived"],
+    "b2": ["haproxy"],
+}
+KEYSTONE = {"lacking": [], "leaving": []}
+
+
+def looks(**of_hosts):
+    """Return results of hosts that have nothing to do, but for those that *of_hosts* have."""
+    found = {host: {"__glance_pending": {"looked": names, "pending": []}} for host, names in LOOKED.items()}
+    found["s"]["__glance_identity_found"] = KEYSTONE
+    return {host: {**results, **of_hosts.get(host, {})} for host, results in found.items()}
+
+
+def test_nothing_is_pending_where_every_look_found_nothing():
+    assert t.pending(inventory(CLUSTER), list(LOOKED), looks()) == []
+
+
+@pytest.mark.parametrize(
+    ("of_hosts", "said"),
+    [
+        ({"a2": {"__glance_pending": {"looked": ["glance-api"], "pending": ["x"]}}}, ["a2: x"]),
+        # Its tags were left out, or the look failed.
+        ({"d": {"__glance_pending": {}}}, ["d: glance_database was not looked at"]),
+        (
+            {"a1": {"__glance_pending": {"looked": ["glance-purge"], "pending": []}}},
+            ["a1: glance_api was not looked at"],
+        ),
+        ({"s": {"__glance_identity_found": {}}}, ["s: Keystone is not as it should be"]),
+        (
+            {"s": {"__glance_identity_found": {"lacking": ["role"], "leaving": []}}},
+            ["s: Keystone is not as it should be"],
+        ),
+        ({"s": {"__glance_identity_found": {"lacking": [], "leaving": ["u"]}}}, ["s: Keystone is not as it should be"]),
+    ],
+)
+def test_what_one_look_found_is_pending(of_hosts, said):
+    assert t.pending(inventory(CLUSTER), list(LOOKED), looks(**of_hosts)) == said
+
+
+def test_hosts_that_the_run_is_limited_away_from_have_nothing_to_do():
+    assert t.pending(inventory(CLUSTER), ["a1"], {"a1": looks()["a1"]}) == []
+
+
+@pytest.mark.parametrize("group", ["glance_registry", "glance_retired"])
+def test_hosts_that_no_look_knows_have_something_to_do(group):
+    found = inventory({"glance_api": ["a"], group: ["r"]})
+    known = {"a": {"__glance_pending": {"looked": ["glance-api"], "pending": []}}}
+    assert t.pending(found, ["a", "r"], known) == [f"r: {group} was not looked at"]
+
+
+@pytest.mark.parametrize(
+    ("host", "variables", "unwanted"),
+    [
+        ("a1", {}, ["glance-registry", "glance-scrubber", "glance-purge", "glance-cache"]),
+        ("a1", {"glance_purge_age_days": 9}, ["glance-registry", "glance-scrubber", "glance-cache"]),
+        # One host does it for all.
+        ("a2", {"glance_purge_age_days": 9}, ["glance-registry", "glance-scrubber", "glance-purge", "glance-cache"]),
+        (
+            "a2",
+            {"glance_purge_age_days": 9, "glance_standalone_hosts": True},
+            ["glance-registry", "glance-scrubber", "glance-cache"],
+        ),
+        ("a2", {"glance_cache_max_bytes": 5}, ["glance-registry", "glance-scrubber", "glance-purge"]),
+        ("s", {"glance_cache_max_bytes": 5}, ["glance-registry", "glance-purge", "glance-cache"]),
+    ],
+)
+def test_services_that_a_host_should_not_have_are_told(host, variables, unwanted):
+    assert handed(inventory(CLUSTER, variables), host)["unwanted"] == unwanted
+
+
+def test_a_registry_is_wanted_in_a_release_that_has_one():
+    assert "glance-registry" in handed(inventory(REGISTRY), "r1")["unwanted"]
+    old = inventory(REGISTRY, {"glance_release": "ussuri", "glance_purge_age_days": 9})
+    assert handed(old, "r1")["unwanted"] == ["glance-scrubber", "glance-cache"]
+    assert handed(old, "a1")["unwanted"] == ["glance-registry", "glance-scrubber", "glance-purge", "glance-cache"]

@@ -1,0 +1,170 @@
+"""One look at a service: nothing is pending on a host that is as it should be, and each difference is."""
+
+import grp
+import os
+import pwd
+
+import pytest
+from ansible_collections.glanceops.image_service.plugins.module_utils import config_items, config_set, pending
+from ansible_collections.glanceops.image_service.plugins.module_utils.host_check import HostError
+from ansible_collections.glanceops.image_service.plugins.module_utils.manage import ManageError
+from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv import VenvError
+from ansible_collections.glanceops.image_service.plugins.module_utils.service import Health, ServiceError
+
+UNIT = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+OWNER = {"owner": pwd.getpwuid(os.getuid())[0], "group": grp.getgrgid(os.getgid())[0]}
+
+
+class Host:
+    """What each part finds on a host; an exception is raised."""
+
+    def __init__(self, monkeypatch, folder):
+        self.folder = folder
+        self.host = {"missing_packages": [], "user_pending": False, "deployed": ["glance-api"], "pending_mounts": []}
+        self.venv = {"complete": True, "path": "/opt/glance/2026.2-abc"}
+        self.schema = {"changed": False}
+        self.accounts = []
+        self.units = {
+            "a.service": dict(UNIT),
+            "b.timer": {**UNIT, "ActiveState": "inactive", "UnitFileState": "disabled"},
+        }
+        self.health = Health(True, False, "200 OK")
+        self.last = Health(True, False, "ended well")
+        self.asked = []
+
+        def part(name):
+            def run(*_arguments):
+                self.asked.append(name)
+                found = getattr(self, name)
+                if isinstance(found, Exception):
+                    raise found
+                return found
+
+            return run
+
+        monkeypatch.setattr(pending.host_check, "run", part("host"))
+        monkeypatch.setattr(pending.release_venv, "run", part("venv"))
+        monkeypatch.setattr(pending.database_schema, "run", part("schema"))
+        monkeypatch.setattr(pending.mariadb_accounts, "look", part("accounts"))
+        monkeypatch.setattr(
+            pending.service, "properties_of", lambda units: {**dict.fromkeys(units, UNIT), **part("units")()}
+        )
+        monkeypatch.setattr(pending.service, "health", part("health"))
+        monkeypatch.setattr(pending.service, "last_run", part("last"))
+        self.items = [
+            {
+                "path": f"{folder}/conf",
+                "kind": "file",
+                "content": "venv = @venv@\n",
+                "secret": False,
+                "mode": "0640",
+                **OWNER,
+            },
+            {"path": f"{folder}/current", "kind": "link", "target": "@venv@"},
+        ]
+        (folder / "conf").write_text("venv = /opt/glance/2026.2-abc\n")
+        (folder / "conf").chmod(0o640)
+        (folder / "current").symlink_to("/opt/glance/2026.2-abc")
+        self.record = str(folder / "sets/glance-api.json")
+        wanted = config_items.wanted(pending._filled(self.items, self.venv["path"]), True)
+        config_set.swap(wanted, ([], []), self.record)
+        config_set.confirm(self.record)
+
+    def look(self, **params):
+        return pending.look(
+            {
+                "name": "glance-api",
+                "host": {"user": "glance", "release": "2026.2"},
+                "unwanted": ["glance-registry"],
+                "venv": {"release": "2026.2"},
+                "items": self.items,
+                "record_directory": str(self.folder / "sets"),
+                "accounts": {"user": "glance"},
+                "schema": {"head": "x"},
+                "units": ["a.service"],
+                "resting_units": ["b.timer"],
+                "health_url": "http://127.0.0.1:9292/healthcheck",
+                "health_unit": "",
+                **params,
+            }
+        )
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    return Host(monkeypatch, tmp_path)
+
+
+def test_nothing_is_pending_on_a_host_that_is_as_it_should_be(host):
+    assert host.look() == []
+    assert host.look(health_url="", health_unit="check.service") == []
+    assert host.look(host=None, venv=None, accounts=None, schema=None, items=[], record_directory="") == []
+
+
+DIFFERENCES = {
+    "refused": ({"host": HostError("no room")}, "no room"),
+    "package": ({"host": {"missing_packages": ["haproxy"]}}, "it lacks haproxy"),
+    "mount": ({"host": {"pending_mounts": ["/srv"]}}, "it lacks /srv"),
+    "user": ({"host": {"user_pending": True}}, "its user glance is not as it should be"),
+    "another service": ({"host": {"deployed": ["glance-api", "glance-registry"]}}, "glance-registry is to go"),
+    "release": ({"venv": {"complete": False}}, "Glance 2026.2 is not installed"),
+    "no interpreter": ({"venv": VenvError("no Python")}, "no Python"),
+    "accounts": ({"accounts": ["there is no user glance"]}, "there is no user glance"),
+    "schema": ({"schema": {"changed": True}}, "the database is not at its schema"),
+    "database": ({"schema": ManageError("no answer")}, "no answer"),
+    "stopped": ({"units": {"a.service": {**UNIT, "ActiveState": "failed"}}}, "a.service should run"),
+    "disabled": ({"units": {"a.service": {**UNIT, "UnitFileState": "disabled"}}}, "a.service should run"),
+    "other mode": ({"units": {"b.timer": UNIT}}, "b.timer should be off"),
+    "unread": ({"units": {"a.service": {**UNIT, "NeedDaemonReload": "yes"}}}, "systemd has not read its units"),
+    "systemd": ({"units": ServiceError("no bus")}, "no bus"),
+    "sick": ({"health": Health(False, False, "refused")}, "it is not healthy: refused"),
+    "drained": ({"health": Health(True, True, "503")}, "it is not healthy: 503"),
+}
+
+
+@pytest.mark.parametrize(("found", "said"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_each_difference_is_pending(host, found, said):
+    for name, value in found.items():
+        known = getattr(host, name)
+        setattr(host, name, {**known, **value} if isinstance(value, dict) else value)
+    assert host.look() == [said]
+
+
+@pytest.mark.parametrize("last", [None, Health(True, False, "left work behind", "1 image")])
+def test_a_check_that_has_not_ended_well_is_pending(host, last):
+    host.last = last
+    assert host.look(health_url="", health_unit="check.service") == ["check.service should end well"]
+
+
+def test_changed_files_are_pending_and_what_takes_long_is_not_asked_then(host):
+    (host.folder / "conf").write_text("other\n")
+    assert host.look() == [f"{host.folder}/conf should change"]
+    assert host.asked == ["host", "venv"]
+
+
+def test_another_release_is_pending_by_its_link(host):
+    host.venv = {"complete": True, "path": "/opt/glance/2026.2-new"}
+    assert host.look() == [f"{host.folder}/conf, {host.folder}/current should change"]
+
+
+def test_a_restart_that_was_cut_off_is_pending(host):
+    record = config_set.load_record(host.record)
+    config_set.save_record(host.record, {**record, "state": "in place"})
+    assert host.look() == ["a restart is due"]
+
+
+def test_files_without_a_record_are_compared_as_they_are(host):
+    assert (
+        host.look(
+            record_directory="", venv=None, items=[{**host.items[0], "content": "venv = /opt/glance/2026.2-abc\n"}]
+        )
+        == []
+    )
+    assert host.look(record_directory="", venv=None, items=[{**host.items[0], "content": "x"}]) == [
+        f"{host.folder}/conf should change"
+    ]
+
+
+def test_a_host_without_glance_needs_no_user_of_it(host):
+    host.host = {**host.host, "user_pending": True}
+    assert host.look(host={"user": "glance", "release": ""}) == []
