@@ -11,6 +11,7 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ PROJECT = pathlib.Path(__file__).parents[1]
 LAB = PROJECT / "molecule/shared/lab.sh"
 WHEELS = PROJECT / ".cache/benchmark"
 NAME = "benchmark"
-NO_OP_RUNS = 3
+NO_OP_RUNS = 5
 TASK = re.compile(r"(?:TASK|RUNNING HANDLER) \[(?:glanceops\.image_service\.)?(.*?)\] \*")
 
 
@@ -44,9 +45,13 @@ SIZES = {
 
 
 class Run(NamedTuple):
-    """How long a playbook took, as a whole and in (seconds, name) of each task, and what it printed."""
+    """How long a playbook took, as a whole and in (seconds, name) of each task, and what it printed.
+
+    *cpu* are the seconds of user and system time of ansible-playbook and what it started on this machine.
+    """
 
     seconds: float
+    cpu: float
     tasks: list[tuple[float, str]]
     output: str
 
@@ -82,10 +87,16 @@ def fresh_hosts(size: Size) -> Iterator[None]:
         lab("down", NAME)
 
 
+def cpu_seconds() -> float:
+    """Return the CPU seconds of what was started and has ended; those of hosts in a lab are not among them."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def playbook(size: Size, path: str, *options: str) -> Run:
     """Run a playbook on all hosts of a deployment."""
     inventories = [f"--inventory={each}" for each in [*size.inventories, f".lab/{NAME}/inventory.yml"]]
-    begun = time.monotonic()
+    begun, used = time.monotonic(), cpu_seconds()
     marks: list[tuple[float, str]] = []
     lines = []
     command = ["ansible-playbook", *inventories, f"--extra-vars=glance_wheels_cache={WHEELS}", path, *options]
@@ -95,11 +106,11 @@ def playbook(size: Size, path: str, *options: str) -> Run:
             found = TASK.match(line)
             if found or line.startswith("PLAY RECAP"):
                 marks.append((time.monotonic(), found[1] if found else ""))
-    seconds = time.monotonic() - begun
+    seconds, used = time.monotonic() - begun, cpu_seconds() - used
     if run.returncode:
         sys.exit("".join(lines))
     tasks = [(after - before, name) for (before, name), (after, _next) in zip(marks, marks[1:])]
-    return Run(seconds, [(marks[0][0] - begun, "start of ansible-playbook"), *tasks], "".join(lines))
+    return Run(seconds, used, [(marks[0][0] - begun, "start of ansible-playbook"), *tasks], "".join(lines))
 
 
 def median_of(size: Size, path: str) -> Run:
@@ -161,6 +172,10 @@ def measure(number: int, cold: float, bare: float) -> None:
     print(f"\n## {hosts}: {', '.join(size.hosts)}\n\n| what | seconds | ratio |\n| --- | ---: | ---: |")
     for what, seconds, unit, of in rows:
         print(f"| {what} | {seconds:.1f} | {f'{seconds / unit:.2f} of {of}' if seconds != unit else 1} |")
+    ratio = no_op.cpu / floor.cpu
+    print(
+        f"\nCPU of ansible-playbook: {no_op.cpu:.1f} s in the no-op run, {floor.cpu:.1f} s in the floor: {ratio:.2f} of it."
+    )
     print("\nA no-op run, by host:\n\n| host | task results | module runs |\n| --- | ---: | ---: |")
     for host, results in no_op.results().items():
         print(f"| {host} | {results} | {modules.get(host, 0)} |")
