@@ -172,10 +172,8 @@ def measure(number: int, cold: float, bare: float) -> None:
     print(f"\n## {hosts}: {', '.join(size.hosts)}\n\n| what | seconds | ratio |\n| --- | ---: | ---: |")
     for what, seconds, unit, of in rows:
         print(f"| {what} | {seconds:.1f} | {f'{seconds / unit:.2f} of {of}' if seconds != unit else 1} |")
-    ratio = no_op.cpu / floor.cpu
-    print(
-        f"\nCPU of ansible-playbook: {no_op.cpu:.1f} s in the no-op run, {floor.cpu:.1f} s in the floor: {ratio:.2f} of it."
-    )
+    used = f"{no_op.cpu:.1f} s in the no-op run, {floor.cpu:.1f} s in the floor: {no_op.cpu / floor.cpu:.2f} of it"
+    print(f"\nCPU of ansible-playbook: {used}.")
     print("\nA no-op run, by host:\n\n| host | task results | module runs |\n| --- | ---: | ---: |")
     for host, results in no_op.results().items():
         print(f"| {host} | {results} | {modules.get(host, 0)} |")
