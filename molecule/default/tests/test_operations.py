@@ -39,7 +39,7 @@ DRIFTS = {
     "another release is in use": "ln -sfn /opt/glance/none /opt/glance/current",
     "the database lets nobody in": f'{MARIADB}"DROP USER glance@127.0.0.1"',
     "the database gives fewer rights": f'{MARIADB}"REVOKE DROP ON glance.* FROM glance@127.0.0.1"',
-    "the database lets somebody else in": f"""{MARIADB}"CREATE USER glance@'%' IDENTIFIED BY 'x'"""",
+    "the database lets somebody else in": f"{MARIADB}\"CREATE USER glance@'%' IDENTIFIED BY 'x'\"",
     "a setting of the database is gone": "rm /etc/mysql/mariadb.conf.d/90-glance.cnf",
 }
 
