@@ -37,8 +37,8 @@ DRIFTS = {
     "a mode was changed": "chmod 0777 /etc/glance/policy.yaml",
     "a unit is off": "systemctl disable glance-proxy",
     "another release is in use": "ln -sfn /opt/glance/none /opt/glance/current",
-    "the database lets nobody in": f'{MARIADB}"DROP USER glance@127.0.0.1"',
-    "the database gives fewer rights": f'{MARIADB}"REVOKE DROP ON glance.* FROM glance@127.0.0.1"',
+    "the database lets nobody in": f'{MARIADB}"DROP USER glance@'127.0.0.0/255.0.0.0'"',
+    "the database gives fewer rights": f'{MARIADB}"REVOKE DROP ON glance.* FROM glance@'127.0.0.0/255.0.0.0'"',
     "the database lets somebody else in": f"{MARIADB}\"CREATE USER glance@'%' IDENTIFIED BY 'x'\"",
     "a setting of the database is gone": "rm /etc/mysql/mariadb.conf.d/90-glance.cnf",
 }
