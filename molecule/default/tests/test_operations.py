@@ -30,16 +30,21 @@ def test_run_without_a_change_is_short_and_changes_nothing(site, service, host_n
     assert service.state() == before
 
 
-MARIADB = "mariadb --execute "
+def sql(statement):
+    """Return the command by which the administrator of MariaDB runs a statement."""
+    return f'mariadb --execute "{statement}"'
+
+
+ACCOUNT = "glance@'127.0.0.0/255.0.0.0'"
 DRIFTS = {
     "a file was changed": "echo '# by hand' >> /etc/glance/glance-api.conf",
     "a file is gone": "rm /etc/systemd/system/glance-scrubber.service",
     "a mode was changed": "chmod 0777 /etc/glance/policy.yaml",
     "a unit is off": "systemctl disable glance-proxy",
     "another release is in use": "ln -sfn /opt/glance/none /opt/glance/current",
-    "the database lets nobody in": f'{MARIADB}"DROP USER glance@'127.0.0.0/255.0.0.0'"',
-    "the database gives fewer rights": f'{MARIADB}"REVOKE DROP ON glance.* FROM glance@'127.0.0.0/255.0.0.0'"',
-    "the database lets somebody else in": f"{MARIADB}\"CREATE USER glance@'%' IDENTIFIED BY 'x'\"",
+    "the database lets nobody in": sql(f"DROP USER {ACCOUNT}"),
+    "the database gives fewer rights": sql(f"REVOKE DROP ON glance.* FROM {ACCOUNT}"),
+    "the database lets somebody else in": sql("CREATE USER glance@'%' IDENTIFIED BY 'x'"),
     "a setting of the database is gone": "rm /etc/mysql/mariadb.conf.d/90-glance.cnf",
 }
 
