@@ -16,7 +16,14 @@ PARAMS = {
 NATIVE = {"plugin": "mysql_native_password", "authentication_string": HASH}
 
 
-def row(user="glance", host="127.0.0.1", account=None, wanted=HASH, made="1", rights="19"):
+def row(
+    user="glance",
+    host="127.0.0.1",
+    account=None,
+    wanted=HASH,
+    made="1",
+    rights=",".join([*sorted(m._ALL_RIGHTS), "DELETE HISTORY"]),
+):
     texts = (user, host, json.dumps(account or NATIVE))
     return [*(text.encode().hex().upper() for text in texts), wanted, made, rights]
 
@@ -37,7 +44,8 @@ def test_an_account_as_it_should_be_has_no_fault():
         ),
         ([row(account={"plugin": "unix_socket"})], ["glance logs in in another way"]),
         ([row(made="0")], ["there is no database images"]),
-        ([row(rights="1")], ["glance has not all rights on images"]),
+        ([row(rights="SELECT,DELETE HISTORY")], ["glance has not all rights on images"]),
+        ([row(rights="NULL")], ["glance has not all rights on images"]),
         ([row(), row(host="10.0.0.%")], ["glance@10.0.0.% can log in"]),
         ([row(user="old", host="%"), row()], ["old@% can log in"]),
     ],
