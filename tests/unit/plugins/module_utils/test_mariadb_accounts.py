@@ -13,6 +13,7 @@ PARAMS = {
     "database": "images",
     "retired_users": ["old"],
 }
+ALL = ",".join([*sorted(m._ALL_RIGHTS), "DELETE HISTORY"])
 NATIVE = {"plugin": "mysql_native_password", "authentication_string": HASH}
 
 
@@ -22,7 +23,7 @@ def row(
     account=None,
     wanted=HASH,
     made="1",
-    rights=",".join([*sorted(m._ALL_RIGHTS), "DELETE HISTORY"]),
+    rights=ALL,
 ):
     texts = (user, host, json.dumps(account or NATIVE))
     return [*(text.encode().hex().upper() for text in texts), wanted, made, rights]
