@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.glanceops.image_service.plugins.module_utils import (
     config_items,
     config_set,
@@ -111,9 +112,39 @@ def _filled(items: list[dict[str, Any]], venv: str) -> list[dict[str, Any]]:
     return [{**item, **{key: item[key].replace(VENV, venv) for key in texts if item.get(key)}} for item in items]
 
 
+_VENV_OPTIONS: dict[str, Any] = {
+    "release": {"type": "str", "required": True},
+    "root": {"type": "path", "default": "/opt/glance"},
+    "python": {"type": "path", "default": "/usr/bin/python3"},
+    "pins": {"type": "list", "elements": "str", "required": True},
+}
+_PARTS: dict[str, dict[str, Any]] = {
+    "host": {"type": "dict", "options": host_check.OPTIONS},
+    "venv": {"type": "dict", "options": _VENV_OPTIONS},
+    "items": {
+        "type": "list",
+        "elements": "dict",
+        "options": config_items.OPTIONS,
+        "required_if": config_items.REQUIRED,
+    },
+    "accounts": {"type": "dict", "options": mariadb_accounts.OPTIONS},
+    "schema": {"type": "dict", "options": database_schema.OPTIONS},
+}
+
+
+def checked(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return *params* with the defaults of their parts, and what is wrong with them."""
+    given = {name: params[name] for name in _PARTS if params[name] is not None}
+    found = ArgumentSpecValidator(_PARTS).validate(given)
+    return {**params, **found.validated_parameters}, found.error_messages
+
+
 def look(params: Mapping[str, Any]) -> list[str]:
     """Return what is to be done, by the options of M(glanceops.image_service.service_pending); empty if nothing is."""
-    found, venv = [], ""
+    params, found = checked(params)
+    if found:
+        return found
+    venv = ""
     if params["host"]:
         found += of_host(params["host"], params["unwanted"])
     if params["venv"]:

@@ -50,30 +50,10 @@ options:
     type: str
     default: /etc/glance/.sets
   accounts:
-    description: What logs in to a MariaDB of this host. Without it, no database server is asked.
+    description:
+      - Who logs in to a MariaDB of this host, with C(user), C(clients) (the host part of the account), C(password),
+        C(database) and C(retired_users), which should not be there any more. Without it, no database server is asked.
     type: dict
-    suboptions:
-      user:
-        description: User that Glance logs in as.
-        type: str
-        required: true
-      clients:
-        description: Host part of its account.
-        type: str
-        required: true
-      password:
-        description: Its password.
-        type: str
-        required: true
-      database:
-        description: Database that it has all rights on.
-        type: str
-        required: true
-      retired_users:
-        description: Users that should not be there any more.
-        type: list
-        elements: str
-        default: []
   schema:
     description: Options of M(glanceops.image_service.database_schema). Without it, the database is not looked at.
     type: dict
@@ -132,13 +112,7 @@ looked:
   sample: [glance-database, glance-api]
 """
 
-from ansible_collections.glanceops.image_service.plugins.module_utils import (
-    config_items,
-    database_schema,
-    host_check,
-    mariadb_accounts,
-    pending,
-)
+from ansible_collections.glanceops.image_service.plugins.module_utils import config_items, pending
 
 
 def main() -> None:
@@ -148,27 +122,13 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "before": {"type": "dict"},
             "always": {"type": "str", "default": ""},
-            "host": {"type": "dict", "options": host_check.OPTIONS},
+            "host": {"type": "dict"},
             "unwanted": {"type": "list", "elements": "str", "default": []},
-            "venv": {
-                "type": "dict",
-                "options": {
-                    "release": {"type": "str", "required": True},
-                    "root": {"type": "path", "default": "/opt/glance"},
-                    "python": {"type": "path", "default": "/usr/bin/python3"},
-                    "pins": {"type": "list", "elements": "str", "required": True},
-                },
-            },
-            "items": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "required_if": config_items.REQUIRED,
-                "options": config_items.OPTIONS,
-            },
+            "venv": {"type": "dict"},
+            "items": {"type": "list", "elements": "dict", "default": []},
             "record_directory": {"type": "str", "default": "/etc/glance/.sets"},
-            "accounts": {"type": "dict", "options": mariadb_accounts.OPTIONS},
-            "schema": {"type": "dict", "options": database_schema.OPTIONS},
+            "accounts": {"type": "dict"},
+            "schema": {"type": "dict"},
             "units": {"type": "list", "elements": "str", "required": True},
             "resting_units": {"type": "list", "elements": "str", "default": []},
             "health_url": {"type": "str", "default": ""},
@@ -176,8 +136,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    found = [module.params["always"]] if module.params["always"] else pending.look(module.params)
-    module.hide()
+    try:
+        found = [module.params["always"]] if module.params["always"] else pending.look(module.params)
+    finally:
+        # Texts of files and a password, which -vvv would show.
+        module.params.update(items=[], accounts=None)
     module.exit_json(changed=False, pending=found)
 
 

@@ -74,13 +74,13 @@ class Host:
         return pending.look(
             {
                 "name": "glance-api",
-                "host": {"user": "glance", "release": "2026.2"},
+                "host": {"service": "glance-api", "release": "2026.2"},
                 "unwanted": ["glance-registry"],
-                "venv": {"release": "2026.2"},
+                "venv": {"release": "2026.2", "pins": ["glance==33.0.0"]},
                 "items": self.items,
                 "record_directory": str(self.folder / "sets"),
-                "accounts": {"user": "glance"},
-                "schema": {"head": "x"},
+                "accounts": {"user": "glance", "clients": "127.0.0.1", "password": "p", "database": "glance"},
+                "schema": {"manage": "/m", "config_file": "/c"},
                 "units": ["a.service"],
                 "resting_units": ["b.timer"],
                 "health_url": "http://127.0.0.1:9292/healthcheck",
@@ -167,4 +167,9 @@ def test_files_without_a_record_are_compared_as_they_are(host):
 
 def test_a_host_without_glance_needs_no_user_of_it(host):
     host.host = {**host.host, "user_pending": True}
-    assert host.look(host={"user": "glance", "release": ""}) == []
+    assert host.look(host={"service": "mariadb"}) == []
+
+
+def test_a_part_that_no_module_takes_is_told(host):
+    assert host.look(host={"release": "2026.2"}) == ["missing required arguments: service found in host"]
+    assert host.asked == []

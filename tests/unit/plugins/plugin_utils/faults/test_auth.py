@@ -50,7 +50,7 @@ def faults(given, *services):
 )
 def test_what_keystone_can_not_be_asked_with_is_refused_on_every_host(given, sentence):
     for services in ((), ("glance_scrubber",), ("glance_api", "glance_registry")):
-        ((told,),) = faults({**KEYSTONE, **given}, *services).values()
+        ((told,),) = list(faults({**KEYSTONE, **given}, *services).values())
         assert told.endswith(sentence)
         assert "hid" not in told
     assert faults({**KEYSTONE, **given, "glance_auth": "none"}) == {}
@@ -133,7 +133,7 @@ def test_a_registry_that_others_reach_needs_keystone(mode):
     ],
 )
 def test_what_passwords_can_not_be_used_with_is_refused_on_api_hosts(given, sentence):
-    ((told,),) = faults({**BASIC, **given}, "glance_api").values()
+    ((told,),) = list(faults({**BASIC, **given}, "glance_api").values())
     assert told == sentence
     assert faults({**BASIC, **given}, "glance_scrubber") == {}
 

@@ -45,7 +45,7 @@ def faults(given, *services):
     ],
 )
 def test_what_is_no_database_for_glance_is_refused(given, told):
-    ((sentence,),) = database.faults(given).values()
+    ((sentence,),) = list(database.faults(given).values())
     assert told in sentence
     assert "hidden" not in sentence
 
@@ -167,7 +167,7 @@ def test_tls_is_said_in_one_place():
     ],
 )
 def test_what_a_server_can_not_have_is_refused_on_its_host(given, told):
-    ((sentence,),) = faults(given, "glance_database").values()
+    ((sentence,),) = list(faults(given, "glance_database").values())
     assert sentence == told
     assert faults(given, "glance_api", "glance_scrubber") == {}
 

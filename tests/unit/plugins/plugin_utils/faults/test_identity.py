@@ -71,7 +71,7 @@ def faults(given, *services, facts=None):
     ],
 )
 def test_what_can_not_be_registered_is_refused_on_the_host_that_does_it(given, begin, end):
-    ((sentence,),) = faults(given, "glance_identity").values()
+    ((sentence,),) = list(faults(given, "glance_identity").values())
     assert sentence.startswith(begin)
     assert end in sentence
     assert "hidden" not in sentence
@@ -97,7 +97,7 @@ def test_nothing_is_said_of_what_is_not_known():
 
 def test_another_platform_is_refused_when_it_is_known():
     facts = {"distribution": "Ubuntu", "distribution_major_version": "24"}
-    ((sentence,),) = faults({}, "glance_identity", facts=facts).values()
+    ((sentence,),) = list(faults({}, "glance_identity", facts=facts).values())
     assert sentence == (
         "a host that registers the image service should run Debian 12 or Debian 13, found Ubuntu 24: use another one "
         "that reaches Keystone, or set glance_allow_untested_platform to true"

@@ -58,7 +58,7 @@ UNREACHED = "the servers of glance_loadbalancer_services should have addresses t
     ],
 )
 def test_what_can_not_be_balanced_is_refused_on_balancers(given, told):
-    ((sentence,),) = faults(given, "glance_loadbalancer", **{hosts.FACTS: FACTS}).values()
+    ((sentence,),) = list(faults(given, "glance_loadbalancer", **{hosts.FACTS: FACTS}).values())
     assert sentence.startswith(told)
     assert faults(given, "glance_api", **{hosts.FACTS: FACTS}) == {}
 
