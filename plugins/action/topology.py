@@ -124,6 +124,9 @@ class ActionModule(ActionBase):
         if not sentences:
             # Each look at a host's variables puts them together anew.
             hosts = {host: task_vars["hostvars"][host] for host in found.hosts(*topology.SERVICES, topology.RETIRED)}
+            # The end of every run that changes nothing: what was told before is not worked out once more.
+            if stage == "looked":
+                return {**result, "changed": False, "pending": topology.pending(found, selected, hosts)}
             facts = (
                 {}
                 if stage == "hosts"
@@ -186,7 +189,6 @@ class ActionModule(ActionBase):
         return {
             "hosts": hosts,
             "members": {group: found.hosts(group) for group in topology.SERVICES},
-            "pending": topology.pending(found, selected, variables) if stage == "looked" else [],
             "left_out": [host for host in found.hosts(*topology.GLANCE) if host not in selected],
             "asked_besides": topology.asked_besides(found, selected),
             "entrance": topology.entrance(found, facts) if facts else "",

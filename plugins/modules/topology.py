@@ -78,8 +78,8 @@ members:
   type: dict
   sample: {glance_api: [api1, api2], glance_database: []}
 pending:
-  description: What is to be done on hosts of the play, with O(stage=looked).
-  returned: success
+  description: What is to be done on hosts of the play.
+  returned: success, with O(stage=looked), and nothing else then
   type: list
   elements: str
 left_out:
