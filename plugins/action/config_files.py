@@ -29,11 +29,6 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def _text(self, template: str, task_vars: dict[str, Any], writable: list[str]) -> str:
-        lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
-        (text,) = lookup.run([template], variables=Variables(task_vars), template_vars={"writable": writable})
-        return text
-
     def _render(self, item: dict[str, Any], task_vars: dict[str, Any], writable: list[dict[str, Any]]) -> None:
         """Give the *item* its text; the directories that it says the service writes to are added to *writable*."""
         template, layers, directories = (item.pop(name, None) for name in ("template", "overrides", "directories"))
@@ -60,7 +55,8 @@ class ActionModule(ActionBase):
     def _laid_over(self, path: str, text: str, layers: list[Mapping[str, Any]]) -> overlay.File:
         file = overlay.File(text)
         if path.endswith(".conf"):
-            layers = [overlay.renamed(layer, self._renamed()) for layer in layers]
+            table = self._renamed()
+            layers = [overlay.renamed(layer, table) for layer in layers]
             file.lay_over(overlay.merged(layers), overlay.literal)
         else:
             file.lay_over(overlay.merged(layers), overlay.line, overlay.LISTS if path.endswith(_UNITS) else frozenset())
@@ -97,4 +93,4 @@ class ActionModule(ActionBase):
             self._render(item, task_vars, writable)
         # After the directories of the service that they may lie in, before the link to the release.
         links = [item for item in items if item.get("kind") == "link"]
-        return [item for item in items if item not in links] + writable + links
+        return [item for item in items if item.get("kind") != "link"] + writable + links

@@ -15,7 +15,6 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs, topology, upgrade
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders
 
-RELEASES = specs.ROLES / "common/vars/main/releases.yml"
 # Ansible's own inventory, which need not be there.
 DEFAULT_SOURCE = "/etc/ansible/hosts"
 
@@ -108,7 +107,7 @@ class ActionModule(ActionBase):
         return unread(task_vars.get("ansible_inventory_sources") or (), data.processed_sources)
 
     def _releases(self) -> Mapping[str, Any]:
-        return self._loader.load_from_file(str(RELEASES))["__glance_releases"]
+        return self._loader.load_from_file(str(specs.RELEASES))["__glance_releases"]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what roles can't know alone, or fail with all that is wrong with the inventory."""
@@ -127,15 +126,8 @@ class ActionModule(ActionBase):
             # The end of every run that changes nothing: what was told before is not worked out once more.
             if stage == "looked":
                 return {**result, "changed": False, "pending": topology.pending(found, selected, hosts)}
-            facts = (
-                {}
-                if stage == "hosts"
-                else {
-                    host: variables["ansible_facts"]
-                    for host, variables in hosts.items()
-                    if "ansible_facts" in variables
-                }
-            )
+            asked = {} if stage == "hosts" else hosts
+            facts = {host: of_host["ansible_facts"] for host, of_host in asked.items() if "ansible_facts" in of_host}
             found = self._topology(found.groups, hosts)
             sentences = self._faults(found, stage, selected, facts, limit)
         if not sentences:
@@ -189,7 +181,7 @@ class ActionModule(ActionBase):
         return {
             "hosts": hosts,
             "members": {group: found.hosts(group) for group in topology.SERVICES},
-            "left_out": [host for host in found.hosts(*topology.GLANCE) if host not in selected],
+            "left_out": topology.left_out(found, selected),
             "asked_besides": topology.asked_besides(found, selected),
             "entrance": topology.entrance(found, facts) if facts else "",
         }

@@ -89,7 +89,7 @@ def of_schema(params: Mapping[str, Any]) -> Iterator[str]:
 def of_units(units: list[str], resting: list[str], url: str, check: str) -> Iterator[str]:
     """Give what the units of the service are not as they should be in, and whether it is not healthy."""
     states = service.properties_of([*units, *resting, *([check] if check else [])])
-    yield from (f"{unit} should run" for unit in units if not _runs(states[unit]))
+    yield from (f"{unit} should run" for unit in units if not service.runs_always(states[unit]))
     yield from (f"{unit} should be off" for unit in resting if states[unit]["UnitFileState"] == "enabled")
     if any(state["NeedDaemonReload"] == "yes" for state in states.values()):
         yield "systemd has not read its units"
@@ -101,10 +101,6 @@ def of_units(units: list[str], resting: list[str], url: str, check: str) -> Iter
         last = service.last_run(check, states[check])
         if last is None or last.left:
             yield f"{check} should end well"
-
-
-def _runs(state: Mapping[str, str]) -> bool:
-    return state["ActiveState"] == "active" and state["UnitFileState"] == "enabled"
 
 
 def _filled(items: list[dict[str, Any]], venv: str) -> list[dict[str, Any]]:

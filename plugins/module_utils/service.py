@@ -76,6 +76,11 @@ def properties_of(units: Iterable[str]) -> States:
     }
 
 
+def runs_always(state: dict[str, str]) -> bool:
+    """Whether a unit in this *state* runs, and does so again when the host starts."""
+    return state["ActiveState"] == "active" and state["UnitFileState"] == "enabled"
+
+
 def properties(unit: str) -> dict[str, str]:
     """Return what systemd knows of *unit*."""
     return properties_of([unit])[unit]

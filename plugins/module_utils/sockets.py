@@ -10,6 +10,14 @@ import ipaddress
 _NAMES = {"localhost": "127.0.0.1", "*": "0.0.0.0"}  # noqa: S104
 
 
+def takes_all(address: object) -> bool:
+    """Whether a socket at *address* takes requests to every address of its host."""
+    try:
+        return ipaddress.ip_address(_NAMES.get(str(address), str(address))).is_unspecified
+    except ValueError:
+        return False
+
+
 def collide(one: str | None, other: str | None) -> bool:
     """Whether two sockets on the same port can't both listen, for the addresses *one* and *other*.
 

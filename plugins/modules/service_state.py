@@ -224,9 +224,7 @@ def put_to_rest(states: service.States, units: list[str], seconds: float) -> Non
 def started(module: AnsibleModule, states: service.States) -> Start:
     """Enable and start the units and put the resting ones to rest, as far as needed."""
     units = units_of(module)
-    down = [
-        unit for unit in units if states[unit]["ActiveState"] != "active" or states[unit]["UnitFileState"] != "enabled"
-    ]
+    down = [unit for unit in units if not service.runs_always(states[unit])]
     enabled = [unit for unit in module.params["resting_units"] if states[unit]["UnitFileState"] == "enabled"]
     if not module.check_mode:
         if enabled:

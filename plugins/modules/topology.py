@@ -83,7 +83,9 @@ pending:
   type: list
   elements: str
 left_out:
-  description: Hosts of the API, the registry and the scrubber that the run is limited away from.
+  description:
+    - Hosts of the API, the registry and the scrubber that the run is limited away from, where hosts are no deployments
+      of their own.
   returned: success
   type: list
   elements: str

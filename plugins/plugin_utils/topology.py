@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.glanceops.image_service.plugins.module_utils.sockets import collide
+from ansible_collections.glanceops.image_service.plugins.module_utils.sockets import collide, takes_all
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import certificates
 
 API, REGISTRY, SCRUBBER = "glance_api", "glance_registry", "glance_scrubber"
@@ -272,7 +272,7 @@ def entrance(topology: Topology, facts: Mapping[str, Mapping[str, Any]]) -> str:
     bound = topology.value(first, "glance_loadbalancer_bind_address")
     own = (facts.get(first, {}).get("default_ipv4") or {}).get("address") or topology.value(first, "ansible_host")
     virtual = topology.value(first, "glance_loadbalancer_virtual_address")
-    address = str(virtual or (own if bound in (None, "0.0.0.0", "::", "*") else bound))  # noqa: S104
+    address = str(virtual or (own if bound is None or takes_all(bound) else bound))
     certificate = topology.value(first, "glance_tls_certificate")
     name = certified(certificate, address) if certificate else address
     port = topology.integer(first, "glance_loadbalancer_api_port")
@@ -302,14 +302,11 @@ USED = (
 """Variables that the functions of this module ask for, besides addresses and ports."""
 
 
-def _newest_first(found: Iterable[str], releases: Iterable[str]) -> list[str]:
-    order = list(releases)
-    return sorted(dict.fromkeys(found), key=lambda name: order.index(name) if name in order else len(order))
-
-
 def releases_of(topology: Topology, hosts: Iterable[str], releases: Iterable[str]) -> list[str]:
     """Return the releases that *hosts* are to run, the newest of the table *releases* first."""
-    return _newest_first((str(topology.value(host, "glance_release")) for host in hosts), releases)
+    order = list(releases)
+    found = dict.fromkeys(str(topology.value(host, "glance_release")) for host in hosts)
+    return sorted(found, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def schema_host(topology: Topology, hosts: Sequence[str], releases: Iterable[str]) -> str:
@@ -392,9 +389,8 @@ def handed(
         "glance_loadbalancer_addresses": [address for address in addresses if address],
         "glance_registry_wanted": host in topology.hosts(REGISTRY),
         "unwanted": unwanted(topology, host, releases),
-        # What waits for facts may be so.
-        "purges": topology.integer(host, "glance_purge_age_days") != 0,
-        "caches": host in topology.hosts(API) and topology.integer(host, "glance_cache_max_bytes") != 0,
+        # One host of a deployment asks and backs up for all.
+        "acts_for_all": alone or host in _of(topology, API, selected)[:1],
         # Where each host has its own database, it brings that to its schema itself.
         "schema_hosts": {
             service: host if alone else schema_host(topology, _of(topology, group, selected), releases)
@@ -416,6 +412,11 @@ def handed(
 def asked_besides(topology: Topology, selected: Sequence[str]) -> list[str]:
     """Return the hosts whose addresses the *selected* ones have to know, and that the run is limited away from."""
     groups = [DATABASE, BALANCER, REGISTRY, *([API] if _of(topology, BALANCER, selected) else [])]
+    return left_out(topology, selected, groups)
+
+
+def left_out(topology: Topology, selected: Sequence[str], groups: Iterable[str] = GLANCE) -> list[str]:
+    """Return the hosts of *groups* that the run is limited away from, where hosts are no deployments of their own."""
     others = [host for host in topology.hosts(*groups) if host not in selected]
     return [host for host in others if not topology.truth(host, "glance_standalone_hosts")]
 
@@ -444,7 +445,7 @@ def pending(topology: Topology, selected: Iterable[str], results: Mapping[str, M
 
 
 def unwanted(topology: Topology, host: str, releases: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the sets of files that a host of the image service should not have (any more)."""
+    """Return the sets of files that a host of the image service should not have; what waits for facts it may have."""
     has_registry = bool(releases.get(str(topology.value(host, "glance_release")), {}).get("registry"))
     purging = topology.hosts(REGISTRY if has_registry and topology.hosts(REGISTRY) else API)
     first = topology.truth(host, "glance_standalone_hosts") or host in purging[:1]

@@ -11,9 +11,8 @@ from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import (
     API,
-    REGISTRY,
+    GLANCE,
     RETIRED,
-    SCRUBBER,
     Topology,
     releases_of,
 )
@@ -41,9 +40,7 @@ def wanted(topology: Topology, host: str) -> str:
 
 def upgraded(topology: Topology, host: str, seen: Mapping[str, Seen]) -> list[str]:
     """Return the hosts that ran the release of *host* before this run: an earlier one was cut off, or stopped."""
-    hosts = (
-        [host] if topology.truth(host, "glance_standalone_hosts") else topology.hosts(API, REGISTRY, SCRUBBER, RETIRED)
-    )
+    hosts = [host] if topology.truth(host, "glance_standalone_hosts") else topology.hosts(*GLANCE, RETIRED)
     return [other for other in hosts if seen.get(other, Seen()).before == wanted(topology, host)]
 
 
@@ -77,7 +74,7 @@ def backup_host(
     before = seen.get(host, Seen()).before
     if topology.truth(host, "glance_standalone_hosts"):
         return host if before not in (None, "", wanted(topology, host)) else ""
-    users = [*topology.hosts(API, REGISTRY, SCRUBBER, RETIRED)]
+    users = topology.hosts(*GLANCE, RETIRED)
     newest = releases_of(topology, users, releases)[:1]
     if any([seen.get(other, Seen()).before] == newest for other in selected):
         return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.module_utils.sockets import takes_all
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.addresses import is_loopback
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.hosts import FACTS, has
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import gather, is_dict, printable
@@ -32,7 +33,7 @@ def _of_shapes(services: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _of_servers(services: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     found = [str(address) for service in services.values() for address in service["servers"].values()]
     nobody = [address for address in found if is_loopback(address)]
-    nobody += [address for address in found if address in ("0.0.0.0", "::")]  # noqa: S104
+    nobody += [address for address in found if takes_all(address)]
     if nobody:
         yield (
             BALANCED,

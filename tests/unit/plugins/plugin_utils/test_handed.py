@@ -57,7 +57,7 @@ def test_one_host_knows_itself():
         "database_waiting_hosts": ["h"],
     }
     assert told["schema_hosts"]["glance-api"] == "h"
-    assert (told["purges"], told["caches"], told["glance_registry_wanted"]) == (False, False, False)
+    assert (told["acts_for_all"], told["glance_registry_wanted"]) == (True, False)
 
 
 def test_a_cluster_knows_its_hosts():
@@ -118,22 +118,13 @@ def test_a_registry_has_a_schema_host_of_its_own():
     assert told["glance_registry_wanted"] is True
 
 
-@pytest.mark.parametrize(
-    ("variables", "purges", "caches"),
-    [
-        ({}, False, False),
-        ({"glance_purge_age_days": "90"}, True, False),
-        ({"glance_cache_max_bytes": 1 << 30}, False, True),
-        # Made of facts that are not known yet.
-        ({"glance_purge_age_days": None, "glance_cache_max_bytes": None}, True, True),
-    ],
-)
-def test_timers_are_looked_at_where_there_may_be_one(variables, purges, caches):
-    found = inventory({"glance_api": ["a"], "glance_registry": ["r"]}, variables)
-    told = handed(found, "a")
-    assert (told["purges"], told["caches"]) == (purges, caches)
-    # Each registry may purge, only an API caches.
-    assert handed(found, "r")["caches"] is False
+def test_one_host_acts_for_a_deployment():
+    def acting(found, selected=None):
+        return [host for host in found.variables if handed(found, host, selected)["acts_for_all"]]
+
+    assert acting(inventory(CLUSTER)) == ["a1"]
+    assert acting(inventory(CLUSTER), ["s", "a3", "a2"]) == ["a2"]
+    assert acting(inventory({"glance_api": ["h1", "h2"]}, {"glance_standalone_hosts": True})) == ["h1", "h2"]
 
 
 ALL = {"glance_api": ["a1", "a2", "a3"], "glance_registry": [], "glance_scrubber": ["s"]}
@@ -200,6 +191,11 @@ def test_tags_tell_which_services_were_deployed(only, skip, groups):
 def test_a_limited_run_asks_others_for_their_addresses(selected, asked):
     assert t.asked_besides(inventory(CLUSTER), selected) == asked
     assert t.asked_besides(inventory(CLUSTER, {"glance_standalone_hosts": True}), selected) == []
+
+
+def test_hosts_that_a_restore_would_leave_running_are_told():
+    assert t.left_out(inventory(CLUSTER), ["a1", "s", "d"]) == ["a2", "a3"]
+    assert t.left_out(inventory(CLUSTER, {"glance_standalone_hosts": True}), ["a1"]) == []
 
 
 def test_nothing_that_is_handed_over_is_secret():
@@ -275,6 +271,12 @@ def test_hosts_that_no_look_knows_have_something_to_do(group):
             ["glance-registry", "glance-scrubber", "glance-cache"],
         ),
         ("a2", {"glance_cache_max_bytes": 5}, ["glance-registry", "glance-scrubber", "glance-purge"]),
+        # Made of facts that are not known yet.
+        (
+            "a1",
+            {"glance_purge_age_days": None, "glance_cache_max_bytes": None},
+            ["glance-registry", "glance-scrubber"],
+        ),
         ("s", {"glance_cache_max_bytes": 5}, ["glance-registry", "glance-purge", "glance-cache"]),
     ],
 )
