@@ -44,7 +44,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds impo
     kind_of,
     printable,
 )
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import INTERNAL, operator_options
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import operator_options
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import (
     API,
     BALANCER,
@@ -84,7 +84,7 @@ def unknown(names: Iterable[str], known: Iterable[str]) -> list[str]:
     sentences = []
     for name in sorted(names):
         ours = name.startswith("glance_")
-        if name.startswith((INTERNAL, LAB)) or name in known or not (ours or _is_slip(re.split("[_-]", name)[0])):
+        if name.startswith(LAB) or name in known or not (ours or _is_slip(re.split("[_-]", name)[0])):
             continue
         plainly = name.lower().replace("-", "_")
         near = difflib.get_close_matches(plainly, known, n=1, cutoff=0.6 if ours else _SAME)

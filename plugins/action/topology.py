@@ -68,7 +68,7 @@ def known(variables: Mapping[str, Any], names: Iterable[str], defaults: Mapping[
 _REGISTERED = {
     "before": ("__glance_upgrade", "running"),
     "back_to": ("__glance_upgrade", "back_to"),
-    "now": ("__glance_service", "release"),
+    "now": ("__glance_api_found", "release"),
     "backup": ("__glance_backup", "name"),
 }
 

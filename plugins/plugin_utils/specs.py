@@ -9,20 +9,17 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Set by the roles themselves, never by an operator.
-INTERNAL = "glance_common_"
 ROLES = pathlib.Path(__file__).parents[2] / "roles"
 RELEASES = ROLES / "common/vars/main/releases.yml"
 
 
 def operator_options(specs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the options of all entry points of *specs* (contents of C(argument_specs.yml)) that an operator sets."""
+    """Return the options of all entry points of *specs*, contents of C(argument_specs.yml)."""
     found: dict[str, dict[str, Any]] = {}
     for spec in specs:
         for entry_point in spec["argument_specs"].values():
             for name, option in (entry_point.get("options") or {}).items():
-                if not name.startswith(INTERNAL):
-                    found[name] = {key: value for key, value in option.items() if key != "description"}
+                found[name] = {key: value for key, value in option.items() if key != "description"}
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, size_of
 
-REGISTERED = ("__glance_balancer", "__glance_registry", "__glance_service", "__glance_images", "__glance_scrubber")
+REGISTERED = ("__glance_balancer", "__glance_registry", "__glance_api_found", "__glance_images", "__glance_scrubber")
 """Results of loadbalancer_info, service_info (registry and API), image_status and scrubber_info."""
 
 
@@ -31,7 +31,7 @@ def trouble(result: Mapping[str, Any]) -> str:
 
 def api_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the cells of one host with the API."""
-    service = results.get("__glance_service") or {}
+    service = results.get("__glance_api_found") or {}
     if "state" not in service:
         return (host, "unknown", "unknown", "unknown", trouble(service), "unknown")
     # A skipped question has no result: the API does not answer, or there is nobody to ask as.
@@ -103,7 +103,7 @@ def table(hosts: Iterable[str], found: Mapping[str, Mapping[str, Any]], service:
 _SERVICES = (
     ("__glance_balancer", "haproxy", "be well", ("haproxy",)),
     ("__glance_registry", "glance-registry", "answer", ("glance-registry",)),
-    ("__glance_service", "glance-api", "answer", ("glance-api", "glance-proxy")),
+    ("__glance_api_found", "glance-api", "answer", ("glance-api", "glance-proxy")),
     ("__glance_scrubber", "glance-scrubber", "be well", ("glance-scrubber", "glance-scrubber-check")),
 )
 

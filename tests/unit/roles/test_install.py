@@ -20,7 +20,7 @@ def asked_for(**given):
 
     variables = {
         "__glance_config_directory": "/etc/glance",
-        "glance_common_parts": ["stores"],
+        "__glance_service": {"reaches": ["stores"], "overrides": {}},
         "glance_config": {},
         "glance_files": [],
         "glance_install_method": "venv",
@@ -36,5 +36,5 @@ def test_the_authorities_that_the_role_writes_need_not_be_there():
     stores = {"far": {"driver": "swift", "options": {"swift_store_cacert": "/etc/glance/ca.pem"}}}
     assert asked_for(glance_stores=stores) == ["/etc/glance/ca.pem"]
     assert asked_for(glance_stores=stores, glance_tls_ca="PEM") == []
-    assert asked_for(glance_stores=stores, glance_common_parts=[]) == []
+    assert asked_for(glance_stores=stores, __glance_service={"reaches": []}) == []
     assert asked_for(glance_stores=stores, glance_install_method="package") == []

@@ -5,7 +5,7 @@ from ansible_collections.glanceops.image_service.plugins.action import check_var
 SPECS = [
     {
         "argument_specs": {
-            "install": {"options": {"glance_release": {"type": "str", "description": "x"}, "glance_common_x": {}}},
+            "install": {"options": {"glance_release": {"type": "str", "description": "x"}}},
             "stop": {"options": None},
         }
     },
@@ -26,7 +26,6 @@ def test_operators_options_of_all_entry_points_are_collected():
             ["glance_relase is not a variable of glanceops.image_service (did you mean glance_release?)"],
         ),
         ("glance_zzzzzzzzzzzz", ["glance_zzzzzzzzzzzz is not a variable of glanceops.image_service"]),
-        ("glance_common_service", []),
         ("glance_lab_suite", []),
         ("__glance_x", []),
         ("other", []),

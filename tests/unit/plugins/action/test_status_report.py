@@ -28,7 +28,7 @@ def report(groups, registered):
 
 def test_each_service_that_has_a_host_has_a_table():
     told = report(
-        {"glance_api": ["a", "left-out"], "glance_loadbalancer": []}, {"a": {"__glance_service": ANSWERS}, "d": {}}
+        {"glance_api": ["a", "left-out"], "glance_loadbalancer": []}, {"a": {"__glance_api_found": ANSWERS}, "d": {}}
     )
     assert [lines[1].split()[:3] for lines in told["tables"]] == [["a", "2026.2", "active"]]
     assert told["faults"] == {"a": [], "d": []}
@@ -39,7 +39,7 @@ def test_a_host_without_an_answer_is_there_and_has_its_faults():
     ill = {**ANSWERS, "healthy": False, "health": "refused"}
     told = report(
         {"glance_api": ["a", "b"], "glance_scrubber": ["b"]},
-        {"a": {}, "b": {"__glance_service": ill, "secret": "hidden"}},
+        {"a": {}, "b": {"__glance_api_found": ill, "secret": "hidden"}},
     )
     assert [[line.split()[0] for line in lines] for lines in told["tables"]] == [["HOST", "a", "b"], ["HOST", "b"]]
     assert "not reached" in told["tables"][0][1]

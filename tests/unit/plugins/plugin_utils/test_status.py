@@ -35,14 +35,14 @@ def test_image_counts(result, expected):
     ("results", "expected"),
     [
         ({}, ("h", "unknown", "unknown", "unknown", "not reached", "unknown")),
-        ({"__glance_service": {"unreachable": True}}, ("h", "unknown", "unknown", "unknown", "not reached", "unknown")),
-        ({"__glance_service": RUNS}, ("h", "2026.2", "active", "http://127.0.0.1:9292", "200 OK", "unknown")),
+        ({"__glance_api_found": {"unreachable": True}}, ("h", "unknown", "unknown", "unknown", "not reached", "unknown")),
+        ({"__glance_api_found": RUNS}, ("h", "2026.2", "active", "http://127.0.0.1:9292", "200 OK", "unknown")),
         (
-            {"__glance_service": RUNS, "__glance_images": images(active=2)},
+            {"__glance_api_found": RUNS, "__glance_images": images(active=2)},
             ("h", "2026.2", "active", "http://127.0.0.1:9292", "200 OK", "2 (2 active)"),
         ),
         (
-            {"__glance_service": RUNS, "__glance_images": {"skipped": True, "changed": False}},
+            {"__glance_api_found": RUNS, "__glance_images": {"skipped": True, "changed": False}},
             (
                 *("h", "2026.2", "active", "http://127.0.0.1:9292", "200 OK"),
                 "not counted: no user has the role admin and a password",
@@ -50,7 +50,7 @@ def test_image_counts(result, expected):
         ),
         (
             {
-                "__glance_service": {
+                "__glance_api_found": {
                     "release": "none",
                     "state": "not-found",
                     "address": "http://[::1]:1",
@@ -117,7 +117,7 @@ def test_backlog(found, text):
             ("h", "daemon", "not deployed", "none yet", "unknown"),
         ),
         # What was found of the API says nothing about the scrubber.
-        ({"__glance_service": RUNS}, ("h", "unknown", "not reached", "unknown", "unknown")),
+        ({"__glance_api_found": RUNS}, ("h", "unknown", "not reached", "unknown", "unknown")),
     ],
 )
 def test_scrubber_row(results, expected):
@@ -135,11 +135,11 @@ def test_scrubber_row(results, expected):
 def test_a_host_without_an_answer(result, shown):
     assert s.scrubber_row("h", {"__glance_scrubber": result}) == ("h", "unknown", shown, "unknown", "unknown")
     api = ("h", "unknown", "unknown", "unknown", shown, "unknown")
-    assert s.api_row("h", {"__glance_service": result}) == api
+    assert s.api_row("h", {"__glance_api_found": result}) == api
 
 
 def test_the_table_of_the_scrubber():
-    found = {"a": {"__glance_scrubber": SCRUBS, "__glance_service": RUNS}, "b": {"__glance_service": RUNS}}
+    found = {"a": {"__glance_scrubber": SCRUBS, "__glance_api_found": RUNS}, "b": {"__glance_api_found": RUNS}}
     assert s.table(["a", "b"], found, "scrubber") == [
         "HOST  SCRUBBER  STATE        LAST RUN  WAITING TO BE SCRUBBED",
         "a     timer     active       well      2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z",
@@ -148,7 +148,7 @@ def test_the_table_of_the_scrubber():
 
 
 def test_columns_are_as_wide_as_their_widest_cell():
-    found = {"a": {}, "long-name.example.com": {"__glance_service": RUNS, "__glance_images": images(active=1)}}
+    found = {"a": {}, "long-name.example.com": {"__glance_api_found": RUNS, "__glance_images": images(active=1)}}
     assert s.table(["long-name.example.com", "a"], found, "api") == [
         "HOST                   RELEASE  UNIT     ADDRESS                HEALTH       IMAGES",
         "a                      unknown  unknown  unknown                not reached  unknown",
@@ -191,7 +191,7 @@ ILL = {"healthy": False, "health": "refused"}
 SKIPPED = {"skipped": True, "changed": False}
 IMAGES = {"counts": {"active": 1}}
 ALL_WELL = {
-    **dict.fromkeys(("__glance_balancer", "__glance_registry", "__glance_service", "__glance_scrubber"), WELL),
+    **dict.fromkeys(("__glance_balancer", "__glance_registry", "__glance_api_found", "__glance_scrubber"), WELL),
     "__glance_images": IMAGES,
 }
 
@@ -204,7 +204,7 @@ ALL_WELL = {
         {"__glance_scrubber": WELL},
         {"__glance_registry": WELL},
         {"__glance_registry": SKIPPED},
-        {"__glance_service": WELL, "__glance_images": SKIPPED},
+        {"__glance_api_found": WELL, "__glance_images": SKIPPED},
         ALL_WELL,
     ],
     ids=["database", "balancer", "scrubber", "registry", "no registry", "no login", "all"],
@@ -219,16 +219,16 @@ def test_a_host_that_is_well_has_no_fault(results):
         ({"__glance_balancer": ILL}, "haproxy on h should be well, found: refused. See 'journalctl -u haproxy' there."),
         ({"__glance_registry": ILL}, "glance-registry on h should answer, found: refused. See 'journalctl -u glance-r"),
         (
-            {"__glance_service": ILL, "__glance_images": SKIPPED},
+            {"__glance_api_found": ILL, "__glance_images": SKIPPED},
             "glance-api on h should answer, found: refused. See",
         ),
         ({"__glance_scrubber": ILL}, "glance-scrubber on h should be well, found: refused. See 'journalctl -u glance-"),
         (
-            {"__glance_service": WELL, "__glance_images": {"reason": "unauthorized", "msg": "401.", "counts": {}}},
+            {"__glance_api_found": WELL, "__glance_images": {"reason": "unauthorized", "msg": "401.", "counts": {}}},
             "glance-api on h should tell its images, found: 401.",
         ),
         (
-            {"__glance_service": WELL, "__glance_images": {"failed": False, "msg": "no answer"}},
+            {"__glance_api_found": WELL, "__glance_images": {"failed": False, "msg": "no answer"}},
             "glance-api on h should tell its images, found: no answer",
         ),
         (
@@ -238,14 +238,14 @@ def test_a_host_that_is_well_has_no_fault(results):
         (
             {
                 "__glance_registry": {**WELL, "full_directories": ["/srv"]},
-                "__glance_service": {**WELL, "full_directories": ["/srv", "/var"]},
+                "__glance_api_found": {**WELL, "full_directories": ["/srv", "/var"]},
             },
             "h should have room for images, found none in /srv and /var: delete images, or give it more space.",
         ),
         (
             {
                 "__glance_registry": {**WELL, "failed_jobs": {"p": "exit-code"}},
-                "__glance_service": {**WELL, "failed_jobs": {"p": "exit-code", "c": "signal"}},
+                "__glance_api_found": {**WELL, "failed_jobs": {"p": "exit-code", "c": "signal"}},
             },
             "p and c on h should have ended well, found: exit-code; signal. See 'journalctl -u p -u c' there.",
         ),

@@ -231,7 +231,7 @@ def items(value):
 
 def written():
     """Return the bare names of the files that the roles write or stage for services, by the variable that says so."""
-    known = {**variables(), "__glance_scrubber_mode": {}, "glance_common_service": None}
+    known = {**variables(), "__glance_scrubber_mode": {}, "__glance_service": {}}
     found = {}
     for variable, value in known.items():
         if "loadbalancer" in variable or "keepalived" in variable or "database_settings" in variable:
@@ -249,14 +249,14 @@ SERVICES = ("glance-api", "glance-registry", "glance-scrubber", "glance-purge", 
 
 def test_nothing_that_the_roles_write_can_be_a_file_of_the_operators():
     names = {name for group in written().values() for name in group}
-    assert {"policy.yaml", "check_options.py", "{{ glance_common_service }}.conf", "glance_guards.py"} <= names
+    assert {"policy.yaml", "check_options.py", "{{ __glance_service.name }}.conf", "glance_guards.py"} <= names
     for service in SERVICES:
-        names |= {name.replace("{{ glance_common_service }}", service) for name in names}
+        names |= {name.replace("{{ __glance_service.name }}", service) for name in names}
     known = variables()
     names = {re.sub(r"\{\{ (\w+) \}\}", lambda m: str(known.get(m[1], m[0])), name) for name in names}
     open_names = {name for name in names if "{{" in name}
     # Of which the parts are known only where they are used.
-    assert open_names <= {"{{ glance_common_service }}.conf", "{{ __glance_scrubber_mode.timer }}"}, open_names
+    assert open_names <= {"{{ __glance_service.name }}.conf", "{{ __glance_scrubber_mode.timer }}"}, open_names
     assert names - open_names - f.OWNED.keys() == set()
 
 

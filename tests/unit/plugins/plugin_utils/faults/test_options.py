@@ -268,7 +268,6 @@ def test_all_variables_with_options_of_files_and_units_are_looked_at():
     specs = [yaml.safe_load(path.read_text()) for path in PROJECT.glob("roles/*/meta/argument_specs.yml")]
     entries = [entry for spec in specs for entry in spec["argument_specs"].values()]
     names = {name for entry in entries for name, option in (entry.get("options") or {}).items()}
-    names = {name for name in names if not name.startswith("glance_common_")}
     assert {name for name in names if name.endswith("_config")} == set(FILES)
     assert {name for name in names if name.endswith("_unit")} == set(UNITS)
     known = {word for name in names for word in (name,)}
