@@ -27,11 +27,12 @@ options:
       fstype:
         description: Type of the file system.
         type: str
-        required: true
+        default: nfs4
       options:
-        description: Mount options, separated by commas. Not a place for secrets.
+        description:
+          - Mount options, separated by commas. Not a place for secrets.
+          - When not given, V(nosuid,nodev,noexec,_netdev), and for NFS V(hard,retry=5) too.
         type: str
-        default: ""
   unit_directory:
     description: Folder of the systemd units.
     type: path

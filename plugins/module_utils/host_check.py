@@ -216,20 +216,20 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
     if params["read_beside"] is not None:
         names = params["read_beside"]
         problems += foreign_files.problems(foreign_files.read_beside(params["service"], params["home"], names))
-    wanted, unit_directory = params["mounts"], params["unit_directory"]
-    unmounted = mounts.pending(wanted or [], unit_directory)
+    wanted, unit_directory = mounts.whole(params["mounts"]), params["unit_directory"]
+    unmounted = mounts.pending(wanted, unit_directory)
     balancing = params["haproxy_config"]
-    found = mounts.problems(wanted or [], unit_directory)
+    found = mounts.problems(wanted, unit_directory)
     # A look at a server that is away would wait for ever.
-    unseen = [mount["path"] for mount in wanted or []] if found else unmounted
+    unseen = [mount["path"] for mount in wanted] if found else unmounted
     problems += [*missing_files(params["named_files"], params["home"], unseen), *found]
     if problems:
         raise HostError(f"{params['service']} can't be deployed here: {'; '.join(problems)}.")
     return {
         "changed": False,
-        "missing_packages": missing_packages(params["packages"]),
+        "missing_packages": missing_packages([*params["packages"], *mounts.packages(params["mounts"])]),
         "deployed": deployed(params["record_directory"]),
         "user_pending": user_pending(params["user"], params["home"]),
         **({} if balancing is None else {"servers": haproxy.configured_servers(balancing)}),
-        **({} if wanted is None else {"pending_mounts": unmounted}),
+        **({} if params["mounts"] is None else {"pending_mounts": unmounted}),
     }

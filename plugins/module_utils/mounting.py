@@ -76,7 +76,7 @@ def present(params: Mapping[str, Any], check_mode: bool) -> list[str]:
 
     Raises MountError, ServiceError and OSError.
     """
-    wanted, directory = params["mounts"] or [], params["unit_directory"]
+    wanted, directory = mounts.whole(params["mounts"]), params["unit_directory"]
     changed = mounts.pending(wanted, directory)
     if check_mode or not changed:
         return changed
@@ -101,7 +101,7 @@ def absent(params: Mapping[str, Any], check_mode: bool) -> list[str]:
     Raises MountError, ServiceError and OSError.
     """
     directory, doomed = params["unit_directory"], params["directory"]
-    ours = {*mounts.units_of(directory), *(mount["path"] for mount in params["mounts"] or [])}
+    ours = {*mounts.units_of(directory), *(mount["path"] for mount in mounts.whole(params["mounts"]))}
     now = mounts.mounted()
     changed = sorted(path for path in ours if path in now or unit_of(directory, path).exists())
     if not check_mode:

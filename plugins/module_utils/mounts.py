@@ -24,6 +24,15 @@ _MOUNT_SECONDS = 330
 # Seconds that what is mounted has to answer in: the kernel waits for ever for the server of a hard mount.
 _ANSWER_SECONDS = 20
 
+# Options of every mount: data alone, which comes over the network.
+_DATA = "nosuid,nodev,noexec,_netdev"
+# And those of NFS. hard: Glance waits for a server that is away, where soft would cut an image. retry: the minutes that
+# a host which starts waits for its server.
+_NFS = f"{_DATA},hard,retry=5"
+_NFS_TYPES = ("nfs", "nfs4")
+# Debian packages that mount a type of file system, where the kernel alone can't.
+_PACKAGES = {**dict.fromkeys(_NFS_TYPES, "nfs-common"), "fuse.sshfs": "sshfs", "glusterfs": "glusterfs-client"}
+
 # Of every module that takes mounts; documented in the fragment mounts.
 OPTIONS: dict[str, Any] = {
     "mounts": {
@@ -32,12 +41,26 @@ OPTIONS: dict[str, Any] = {
         "options": {
             "path": {"type": "str", "required": True},
             "src": {"type": "str", "required": True},
-            "fstype": {"type": "str", "required": True},
-            "options": {"type": "str", "default": ""},
+            "fstype": {"type": "str", "default": "nfs4"},
+            "options": {"type": "str"},
         },
     },
     "unit_directory": {"type": "path", "default": UNITS},
 }
+
+
+def whole(given: Iterable[Mapping[str, str | None]] | None) -> list[dict[str, str]]:
+    """Return the mounts of the option C(mounts), each with the options that its file system has by default."""
+    found = []
+    for mount in given or []:
+        default = _NFS if mount["fstype"] in _NFS_TYPES else _DATA
+        found.append({**mount, "options": default if mount["options"] is None else mount["options"]})
+    return found
+
+
+def packages(given: Iterable[Mapping[str, str | None]] | None) -> list[str]:
+    """Return the Debian packages that the mounts of the option C(mounts) need."""
+    return sorted({_PACKAGES[mount["fstype"]] for mount in given or [] if mount["fstype"] in _PACKAGES})
 
 
 def unit_name(path: str) -> str:

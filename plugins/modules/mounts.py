@@ -52,8 +52,6 @@ EXAMPLES = r"""
     mounts:
       - path: /var/lib/glance/images
         src: nas.example.com:/export/images
-        fstype: nfs4
-        options: hard,_netdev
 """
 
 RETURN = r"""

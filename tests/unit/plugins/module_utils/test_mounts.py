@@ -134,3 +134,20 @@ def test_a_unit_of_another_hand_is_refused(now, tmp_path):
     write(tmp_path, SHARE, "[Mount]\nWhere=/srv/images\n")
     (found, *_others) = m.problems([{**SHARE}], str(tmp_path))
     assert found.startswith(f"{tmp_path}/srv-images.mount should be a unit of glance_mounts, found")
+
+
+@pytest.mark.parametrize(
+    ("fstype", "options", "mounted_with", "packages"),
+    [
+        ("nfs4", None, "nosuid,nodev,noexec,_netdev,hard,retry=5", ["nfs-common"]),
+        ("nfs", None, "nosuid,nodev,noexec,_netdev,hard,retry=5", ["nfs-common"]),
+        ("nfs4", "soft", "soft", ["nfs-common"]),
+        ("fuse.sshfs", None, "nosuid,nodev,noexec,_netdev", ["sshfs"]),
+        ("glusterfs", "", "", ["glusterfs-client"]),
+        ("none", "bind", "bind", []),
+    ],
+)
+def test_a_mount_has_the_options_and_packages_of_its_file_system(fstype, options, mounted_with, packages):
+    given = [{"path": "/srv", "src": "nas:/x", "fstype": fstype, "options": options}]
+    assert [mount["options"] for mount in m.whole(given)] == [mounted_with]
+    assert m.packages(given) == packages

@@ -35,7 +35,10 @@ def test_image_counts(result, expected):
     ("results", "expected"),
     [
         ({}, ("h", "unknown", "unknown", "unknown", "not reached", "unknown")),
-        ({"__glance_api_found": {"unreachable": True}}, ("h", "unknown", "unknown", "unknown", "not reached", "unknown")),
+        (
+            {"__glance_api_found": {"unreachable": True}},
+            ("h", "unknown", "unknown", "unknown", "not reached", "unknown"),
+        ),
         ({"__glance_api_found": RUNS}, ("h", "2026.2", "active", "http://127.0.0.1:9292", "200 OK", "unknown")),
         (
             {"__glance_api_found": RUNS, "__glance_images": images(active=2)},
