@@ -378,7 +378,8 @@ def handed(
     addresses = [(facts.get(each, {}).get("default_ipv4") or {}).get("address") for each in balancers]
     found: dict[str, Any] = {
         "glance_api_hosts": topology.hosts(API),
-        "glance_registry_hosts": topology.hosts(REGISTRY),
+        "glance_purge_here": alone or host in topology.hosts(purging_group(topology, host, releases))[:1],
+        "glance_purge_login_of": purging_group(topology, host, releases).replace("_", "-"),
         "glance_api_balancers": balancers,
         "glance_registry_balancers": balancers,
         "glance_deployment_hosts": [] if alone else topology.hosts(API, SCRUBBER),
@@ -444,13 +445,24 @@ def pending(topology: Topology, selected: Iterable[str], results: Mapping[str, M
     return list(dict.fromkeys(found))
 
 
+def has_registry(topology: Topology, host: str, releases: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the release of *host* has a registry."""
+    return bool(releases.get(str(topology.value(host, "glance_release")), {}).get("registry"))
+
+
+def purging_group(topology: Topology, host: str, releases: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the group of which the first host purges the database of *host*: the registry's, if there is one."""
+    return REGISTRY if has_registry(topology, host, releases) and topology.hosts(REGISTRY) else API
+
+
 def unwanted(topology: Topology, host: str, releases: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the sets of files that a host of the image service should not have; what waits for facts it may have."""
-    has_registry = bool(releases.get(str(topology.value(host, "glance_release")), {}).get("registry"))
-    purging = topology.hosts(REGISTRY if has_registry and topology.hosts(REGISTRY) else API)
-    first = topology.truth(host, "glance_standalone_hosts") or host in purging[:1]
+    first = (
+        topology.truth(host, "glance_standalone_hosts")
+        or host in topology.hosts(purging_group(topology, host, releases))[:1]
+    )
     wanted = {
-        "glance-registry": host in topology.hosts(REGISTRY) and has_registry,
+        "glance-registry": host in topology.hosts(REGISTRY) and has_registry(topology, host, releases),
         "glance-scrubber": host in topology.hosts(SCRUBBER),
         "glance-purge": first and topology.integer(host, "glance_purge_age_days") != 0,
         "glance-cache": host in topology.hosts(API) and topology.integer(host, "glance_cache_max_bytes") != 0,

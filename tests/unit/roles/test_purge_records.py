@@ -7,7 +7,7 @@ from collections import namedtuple
 
 import pytest
 
-PROGRAM = pathlib.Path(__file__).parents[3] / "roles/api/files/purge_records.py"
+PROGRAM = pathlib.Path(__file__).parents[3] / "roles/purge/files/purge_records.py"
 LIMIT = datetime.datetime(2026, 1, 31)
 Location = namedtuple("Location", ["id", "image_id", "removed_at", "status", "deleted_at"])
 

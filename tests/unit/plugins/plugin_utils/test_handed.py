@@ -44,9 +44,12 @@ def parts(told, *names):
 def test_one_host_knows_itself():
     one = inventory({"glance_api": ["h"], "glance_database": ["h"]})
     told = handed(one, "h")
-    assert parts(told, "api_hosts", "registry_hosts", "api_balancers", "deployment_hosts", "releases_in_use") == {
+    assert parts(
+        told, "api_hosts", "purge_here", "purge_login_of", "api_balancers", "deployment_hosts", "releases_in_use"
+    ) == {
         "api_hosts": ["h"],
-        "registry_hosts": [],
+        "purge_here": True,
+        "purge_login_of": "glance-api",
         "api_balancers": [],
         "deployment_hosts": ["h"],
         "releases_in_use": ["2026.2"],
@@ -289,3 +292,25 @@ def test_a_registry_is_wanted_in_a_release_that_has_one():
     old = inventory(REGISTRY, {"glance_release": "ussuri", "glance_purge_age_days": 9})
     assert handed(old, "r1")["unwanted"] == ["glance-scrubber", "glance-cache"]
     assert handed(old, "a1")["unwanted"] == ["glance-registry", "glance-scrubber", "glance-purge", "glance-cache"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "everywhere", "purging", "login_of"),
+    [
+        (CLUSTER, {}, "a1", "glance-api"),
+        # A registry that the release does not have.
+        (REGISTRY, {}, "a1", "glance-api"),
+        (REGISTRY, {"glance_release": "ussuri"}, "r1", "glance-registry"),
+        # The same hosts in both groups.
+        ({"glance_api": ["h"], "glance_registry": ["h"]}, {}, "h", "glance-api"),
+    ],
+)
+def test_one_host_purges_for_all(groups, everywhere, purging, login_of):
+    found = {host: handed(inventory(groups, everywhere), host) for host in t.Topology(groups, {}).hosts(*groups)}
+    assert [host for host, told in found.items() if told["glance_purge_here"]] == [purging]
+    assert {told["glance_purge_login_of"] for told in found.values()} == {login_of}
+
+
+def test_each_host_purges_that_has_a_database_of_its_own():
+    alone = inventory(CLUSTER, {"glance_standalone_hosts": True})
+    assert [handed(alone, host)["glance_purge_here"] for host in ("a1", "a2")] == [True, True]
