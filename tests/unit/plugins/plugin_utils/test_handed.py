@@ -44,12 +44,8 @@ def parts(told, *names):
 def test_one_host_knows_itself():
     one = inventory({"glance_api": ["h"], "glance_database": ["h"]})
     told = handed(one, "h")
-    assert parts(
-        told, "api_hosts", "purge_here", "purge_login_of", "api_balancers", "deployment_hosts", "releases_in_use"
-    ) == {
+    assert parts(told, "api_hosts", "api_balancers", "deployment_hosts", "releases_in_use") == {
         "api_hosts": ["h"],
-        "purge_here": True,
-        "purge_login_of": "glance-api",
         "api_balancers": [],
         "deployment_hosts": ["h"],
         "releases_in_use": ["2026.2"],
