@@ -442,7 +442,7 @@ def test_a_role_in_a_play_of_ones_own_refuses_a_wrong_variable(tmp_path):
     assert "changed=0" in run.stdout
 
 
-@pytest.mark.parametrize("role", ["api", "registry", "scrubber", "loadbalancer"])
+@pytest.mark.parametrize("role", ["api", "registry", "scrubber", "loadbalancer", "backup"])
 def test_a_role_in_a_play_of_ones_own_gathers_the_facts_it_needs(tmp_path, role):
     play = {"hosts": "h", "gather_facts": False, "roles": [f"glanceops.image_service.{role}"]}
     (tmp_path / "play.json").write_text(json.dumps([play]))
