@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ansible.errors import AnsibleFilterError
 
@@ -43,6 +43,19 @@ def names_of(certificate: x509.Certificate) -> list[str]:
         return []
     hosts = found.get_values_for_type(x509.DNSName)
     return [*hosts, *(str(address) for address in found.get_values_for_type(x509.IPAddress))]
+
+
+def alternative_names(given: Iterable[str]) -> list[str]:
+    """Return each name or address that is *given*, once, with its kind before it, as OpenSSL writes subjectAltName."""
+    return [f"{'IP' if _is_address(name) else 'DNS'}:{name}" for name in dict.fromkeys(given) if name]
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def names(name: str, certificate: x509.Certificate) -> bool:

@@ -1,7 +1,11 @@
 import ipaddress
 
 import pytest
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.certificates import faults, host_name
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.certificates import (
+    alternative_names,
+    faults,
+    host_name,
+)
 from parties import DAY, NOW, Party
 
 ROOT = Party("root")
@@ -89,3 +93,18 @@ def test_no_sentence_holds_the_key():
 )
 def test_first_host_name(certificate, name):
     assert host_name(certificate) == name
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ([], []),
+        (["api1", "*.example.com"], ["DNS:api1", "DNS:*.example.com"]),
+        (["192.0.2.11", "::1", "2001:DB8::1"], ["IP:192.0.2.11", "IP:::1", "IP:2001:DB8::1"]),
+        # No address, though of digits and dots.
+        (["192.0.2", "192.0.2.256", "1"], ["DNS:192.0.2", "DNS:192.0.2.256", "DNS:1"]),
+        (["localhost", "", "127.0.0.1", "localhost", ""], ["DNS:localhost", "IP:127.0.0.1"]),
+    ],
+)
+def test_names_of_a_certificate_to_be_say_their_kind(given, names):
+    assert alternative_names(given) == names
