@@ -33,6 +33,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults imp
     paths,
     policy,
     release_options,
+    rolling,
     stores,
     tls,
     users,
@@ -59,7 +60,7 @@ COLLECTION = "glanceops.image_service"
 # Read by the playbooks that make throw-away hosts for tests.
 LAB = "glance_lab_"
 # What types are called in a sentence, where that is not "a" and their name.
-_KINDS = {"int": "an int", "str": "a text", "path": "a path"}
+_KINDS = {"int": "an int", "str": "a text", "path": "a path", "raw": "a number or a text"}
 _CHECKS = {"int": check_type_int, "bool": check_type_bool}
 # The subsets of facts that the roles need.
 FACTS = ("!all", "!min", "distribution", "hardware", "network")
@@ -250,6 +251,7 @@ def unknown_yet(services: set[str], given: Mapping[str, Any], facts: bool) -> li
 JUDGES = (
     values.faults,
     numbers.faults,
+    rolling.faults,
     gone.faults,
     limits.faults,
     options.faults,

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import IGNORED
 from ansible.plugins.action import ActionBase
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs, topology, upgrade
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders, rolling
 
 # Ansible's own inventory, which need not be there.
 DEFAULT_SOURCE = "/etc/ansible/hosts"
@@ -70,6 +70,7 @@ _REGISTERED = {
     "back_to": ("__glance_upgrade", "back_to"),
     "now": ("__glance_api_found", "release"),
     "backup": ("__glance_backup", "name"),
+    "done": ("__glance_api_deployed", "msg"),
 }
 
 
@@ -145,10 +146,13 @@ class ActionModule(ActionBase):
         facts: Mapping[str, Mapping[str, Any]],
         limit: str,
     ) -> list[str]:
+        if stage == "rolling":
+            return [*rolling.of_all_hosts(found)]
         if stage == "variables":
             return [
                 *topology.absent(found, [topology.API], found.hosts(topology.API), limit),
                 *topology.deployment_faults(found, self._releases()),
+                *rolling.of_all_hosts(found),
                 *placeholders.faults({host: found.variables[host] for host in found.hosts(*topology.SERVICES)}),
             ]
         if stage == "facts":
@@ -180,6 +184,7 @@ class ActionModule(ActionBase):
                 values["upgrade"] = upgrade.state(found, host, selected, on_hosts, releases)
         return {
             "hosts": hosts,
+            "api_serial": topology.api_serial(found),
             "members": {group: found.hosts(group) for group in topology.SERVICES},
             "left_out": topology.left_out(found, selected),
             "asked_besides": topology.asked_besides(found, selected),

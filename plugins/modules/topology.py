@@ -25,14 +25,16 @@ options:
     description:
       - V(hosts) looks at the groups that every playbook needs.
       - V(variables) looks besides at groups and variables that contradict each other, as far as they are known before
-        any fact is; at ports that two services of a host share, and at addresses of documentation.
+        any fact is; at ports that two services of a host share, at addresses of documentation, and at
+        C(glance_api_serial).
+      - V(rolling) looks besides at C(glance_api_serial) alone, for playbooks that restart hosts batch after batch.
       - V(facts) looks once more at what facts say, and returns RV(entrance).
       - V(looked) comes after M(glanceops.image_service.service_pending) has looked at the hosts. It returns
         RV(pending).
       - V(end) comes last in a run. Hosts that have not failed count as deployed, if the run's tags did not leave their
         services out.
     type: str
-    choices: [hosts, variables, facts, looked, end]
+    choices: [hosts, rolling, variables, facts, looked, end]
     default: hosts
 extends_documentation_fragment:
   - glanceops.image_service.attributes
@@ -55,6 +57,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+api_serial:
+  description: Hosts of the API that are changed at a time, a number or a percentage, as Ansible's C(serial) takes it.
+  returned: success, but for O(stage=looked)
+  type: raw
+  sample: 30%
 entrance:
   description: URL at which users reach the API through the load balancers, empty where there are none.
   returned: success, with O(stage=facts)

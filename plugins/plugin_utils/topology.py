@@ -21,6 +21,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils import cer
 API, REGISTRY, SCRUBBER = "glance_api", "glance_registry", "glance_scrubber"
 DATABASE, IDENTITY, BALANCER = "glance_database", "glance_identity", "glance_loadbalancer"
 RETIRED = "glance_retired"
+SERIAL = "glance_api_serial"
 GLANCE = (API, REGISTRY, SCRUBBER)
 SERVICES = (API, REGISTRY, SCRUBBER, DATABASE, IDENTITY, BALANCER)
 GROUPS = ("glance", *SERVICES, RETIRED)
@@ -283,6 +284,7 @@ def entrance(topology: Topology, facts: Mapping[str, Mapping[str, Any]]) -> str:
 
 USED = (
     "ansible_host",
+    SERIAL,
     "glance_cache_max_bytes",
     "glance_database_engine",
     "glance_database_install",
@@ -408,6 +410,14 @@ def handed(
     if host in balancers and facts:
         found["glance_loadbalancer_services"] = backends(topology, host)
     return found
+
+
+def api_serial(topology: Topology) -> Any:
+    """Return how many hosts of the API are changed at a time, as Ansible's C(serial) takes it; 1 where there are none.
+
+    A play is cut into batches before any of its hosts is looked at, so there is one value for all.
+    """
+    return next((topology.value(host, SERIAL) for host in topology.hosts(API)), 1)
 
 
 def asked_besides(topology: Topology, selected: Sequence[str]) -> list[str]:

@@ -22,7 +22,8 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology i
 class Seen:
     """What a run has seen on a host.
 
-    The release before this run, the one that its last upgrade came from, the one now, and the backup made there.
+    The release before this run, the one that its last upgrade came from, the one now, the backup made there, and what
+    was said of it when this run was done with it.
 
     An empty text is none; None is a host that was not looked at.
     """
@@ -31,6 +32,7 @@ class Seen:
     back_to: str | None = None
     now: str | None = None
     backup: str | None = None
+    done: str | None = None
 
 
 def wanted(topology: Topology, host: str) -> str:
@@ -39,9 +41,10 @@ def wanted(topology: Topology, host: str) -> str:
 
 
 def upgraded(topology: Topology, host: str, seen: Mapping[str, Seen]) -> list[str]:
-    """Return the hosts that ran the release of *host* before this run: an earlier one was cut off, or stopped."""
+    """Return the hosts that run the release of *host*: this run is done with them, or an earlier one was."""
     hosts = [host] if topology.truth(host, "glance_standalone_hosts") else topology.hosts(*GLANCE, RETIRED)
-    return [other for other in hosts if seen.get(other, Seen()).before == wanted(topology, host)]
+    told = {other: seen.get(other, Seen()) for other in hosts}
+    return [other for other, of in told.items() if of.done is not None or of.before == wanted(topology, host)]
 
 
 def behind(topology: Topology, seen: Mapping[str, Seen]) -> list[str]:

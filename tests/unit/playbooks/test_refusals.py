@@ -30,6 +30,8 @@ WRONG = {
     "dict": ["a: 1", ["a"]],
     "path": [["a"], {"a": 1}],
 }
+# One value for all hosts of the API, which is refused before those of each.
+SHARED = {"glance_api_serial"}
 
 
 def operator_options():
@@ -44,8 +46,9 @@ def mistakes():
     """Give (name that the sentence has to have, variables) for each way to get one variable wrong."""
     for name, option in operator_options().items():
         values = ["no-such-choice" if option["type"] == "str" else ["no-such-choice"]] if "choices" in option else []
-        for value in [*values, *WRONG[option["type"]], None, "{{ no_such_variable }}"]:
-            yield name, {name: value}
+        if name not in SHARED:
+            for value in [*values, *WRONG[option["type"]], None, "{{ no_such_variable }}"]:
+                yield name, {name: value}
         misspelt = name[:-2] + name[-1] + name[-2] if name[-1] != name[-2] else f"{name}x"
         yield misspelt, {misspelt: "a"}
     yield "glance_release", {"glance_release": "zed"}
@@ -233,6 +236,14 @@ INVENTORIES = {
     "API and balancer at one port": (
         {"all": {"children": {name: {"hosts": {"a": {}}} for name in ("glance_api", "glance_loadbalancer")}}},
         "a: the image API and the load balancer should listen at two ports, found 9292 for both",
+    ),
+    "every API host at a time": (
+        {"all": {"vars": {"glance_api_serial": "100%"}, "children": {"glance_api": {"hosts": {"a": {}, "b": {}}}}}},
+        "glance_api_serial should leave a host of the API that serves, found 100% with 2 of them (a, b)",
+    ),
+    "API hosts that disagree on their batches": (
+        {"all": {"children": {"glance_api": {"hosts": {"a": {"glance_api_serial": 2}, "b": {}, "c": {}}}}}},
+        "glance_api_serial should be the same on all hosts of the group glance_api, which one play changes",
     ),
     "an address of documentation": (
         {

@@ -17,8 +17,10 @@ def inventory(everywhere=None, groups=None, **of_hosts):
     return Topology(groups, {host: {**base, **of_hosts.get(host, {})} for host in hosts})
 
 
-def test_hosts_that_an_earlier_run_upgraded_are_told():
+def test_hosts_that_this_run_or_an_earlier_one_upgraded_are_told():
     assert u.upgraded(inventory(), "a1", {"a1": OLD, "a2": NEW, "a3": FRESH}) == ["a2"]
+    done = u.Seen(before="2025.1", done="a1 runs it")
+    assert u.upgraded(inventory(), "a3", {"a1": done, "a2": NEW, "a3": OLD}) == ["a1", "a2"]
     assert u.upgraded(inventory({"glance_standalone_hosts": True}), "a1", {"a1": OLD, "a2": NEW}) == []
     assert u.upgraded(inventory({"glance_standalone_hosts": True}), "a2", {"a1": OLD, "a2": NEW}) == ["a2"]
 
