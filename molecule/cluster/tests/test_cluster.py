@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import time
 
 import pytest
@@ -178,6 +180,60 @@ def test_inventory_alone_adds_a_host_that_reaches_no_index(hosts, traffic, playb
         assert run.rc == 0, run.output
         wait_until(lambda: servers("balancer1") == {"api1": "UP", "api2": "UP"})
     whole(seen)
+
+
+def test_a_batch_of_every_api_host_is_refused(hosts, playbook):
+    before = [starts(hosts[name]) for name in API_HOSTS]
+    run = playbook("restart.yml", {"glance_api_serial": 2})
+    assert run.rc != 0
+    assert "glance_api_serial should leave a host of the API that serves, found 2 with 2 of them" in run.failures
+    assert [starts(hosts[name]) for name in API_HOSTS] == before
+
+
+def test_two_of_three_hosts_at_a_time_are_noticed_by_nobody(
+    hosts, traffic, playbook, servers, project, wait_until, tmp_path
+):
+    names, two = [*API_HOSTS, "api3"], {"glance_api_serial": 2}
+    third = also(project / "molecule/cluster/third")
+    added = playbook("site.yml", None, *third)
+    assert added.rc == 0, added.output
+    for name in BALANCERS:
+        wait_until(lambda name=name: servers(name) == dict.fromkeys(names, "UP"))
+    before = {name: starts(hosts[name]) for name in names}
+
+    with traffic() as seen:
+        restarted = playbook("restart.yml", two, *third)
+    assert restarted.rc == 0, restarted.output
+    assert {name: starts(hosts[name]) - before[name] for name in names} == dict.fromkeys(names, 1)
+    assert seen.answers > 500
+    whole(seen)
+    # Two were out of rotation together, and the third after them.
+    batches = re.findall(r"^PLAY \[Restart the image API.*$", restarted.output, re.MULTILINE)
+    assert len(batches) == 2, restarted.output
+
+    with traffic() as seen:
+        changed = playbook("site.yml", {**two, "glance_image_max_bytes": 1 << 38}, *third)
+    assert changed.rc == 0, changed.output
+    assert {name: starts(hosts[name]) - before[name] for name in names} == dict.fromkeys(names, 2)
+    whole(seen)
+
+    # One of the first batch does not come back: the other one does, and the third is left alone.
+    unit = {"Service": {"ExecStartPre": "/bin/false"}}
+    (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"api1": {"glance_api_unit": unit}}}}))
+    with traffic() as seen:
+        variables = {**two, "glance_image_max_bytes": 1 << 37, "glance_health_timeout": 20}
+        stopped = playbook("site.yml", variables, *third, f"--inventory={tmp_path}")
+    assert stopped.rc != 0
+    assert set(stopped.failed) == {"api1", "api2"}, stopped.output
+    assert "The configuration of before is back" in stopped.failed["api1"]
+    assert "found that api1 failed: see why above" in stopped.failed["api2"]
+    assert {name: starts(hosts[name]) - before[name] for name in ("api2", "api3")} == {"api2": 3, "api3": 2}
+    whole(seen)
+    wait_until(lambda: servers("balancer1") == dict.fromkeys(names, "UP"), 60)
+
+    gone = playbook("site.yml")
+    assert gone.rc == 0, gone.output
+    wait_until(lambda: servers("balancer1") == {"api1": "UP", "api2": "UP"})
 
 
 def test_what_was_staged_on_one_host_is_imported_by_another(site_of_all, api_of, keystone, wait_until):

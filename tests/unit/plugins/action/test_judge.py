@@ -104,6 +104,7 @@ SHOWN = {
     *(name for name in KNOWN if name.endswith(("_address", "_directory", "_directories", "_ca_file", "_public_url"))),
     *("glance_keystone_url", "glance_identity_internal_url", "glance_identity_admin_url"),
     "glance_api_policy",
+    "glance_api_serial",
     "glance_api_trusted_proxies",
     "glance_default_store",
     "rule",
