@@ -25,7 +25,7 @@ SCENARIOS := default keystone
 LONG_SCENARIOS := together changes mutations identity scrubber backup releases tls legacy cluster mounts upgrade jump secrets
 # Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
 CORES := 2.19.14 2.20.10 2.21.5
-# Sizes that `make benchmark` measures, of 1, 3 and 6; empty: all.
+# Sizes that `make benchmark` measures, of 1, 3, 6 and 12; empty: all.
 HOSTS ?=
 
 # The collections that galaxy.yml depends on, from the package index: no other server than that one is needed.
@@ -161,7 +161,7 @@ $(patsubst %,molecule-%,$(SCENARIOS) $(LONG_SCENARIOS)): molecule-%: .venv/.comp
 	molecule test --scenario-name $*
 
 .PHONY: benchmark
-benchmark: .venv/.complete ## measure deployments on throw-away hosts: make benchmark HOSTS=6, or 1, 3 and 6
+benchmark: .venv/.complete ## measure deployments on throw-away hosts: make benchmark HOSTS='3 12', or 1, 3, 6 and 12
 	@python benchmarks/deploy.py $(HOSTS)
 
 .PHONY: benchmark-modules

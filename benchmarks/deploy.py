@@ -1,8 +1,8 @@
-"""Measure what deploying 1, 3 and 6 hosts takes, and print the figures as Markdown.
+"""Measure what deploying 1, 3, 6 and 12 hosts takes, and print the figures as Markdown.
 
-Run it with `make benchmark`, or for some sizes with `make benchmark HOSTS='1 6'`. It makes throw-away hosts of its own,
-one lab after the other, and takes them away again. All figures of one print are from one run, so their ratios hold;
-the seconds are those of the machine at hand.
+Run it with `make benchmark`, or for some sizes with `make benchmark HOSTS='3 12'`. It makes throw-away hosts of its
+own, one lab after the other, and takes them away again. All figures of one print are from one run, so their ratios
+hold; the seconds are those of the machine at hand.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import pathlib
 import re
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 PROJECT = pathlib.Path(__file__).parents[1]
@@ -40,6 +41,11 @@ SIZES = {
     6: Size(
         ["api1", "api2", "scrubber1", "database1", "balancer1", "balancer2"],
         ["inventories/cluster", "benchmarks/inventories/6"],
+    ),
+    # As 3, with nine API hosts more: many names of one host would differ in its files, and no run would be a no-op.
+    12: Size(
+        [*(f"api{number}" for number in range(1, 12)), "database1"],
+        ["benchmarks/inventories/3", "benchmarks/inventories/12"],
     ),
 }
 
@@ -113,9 +119,27 @@ def playbook(size: Size, path: str, *options: str) -> Run:
     return Run(seconds, used, [(marks[0][0] - begun, "start of ansible-playbook"), *tasks], "".join(lines))
 
 
-def median_of(size: Size, path: str) -> Run:
-    """Return the run of median length out of several."""
-    return sorted(playbook(size, path) for _number in range(NO_OP_RUNS))[NO_OP_RUNS // 2]
+class NoOp(NamedTuple):
+    """No-op runs of site.yml and runs of the floor, by turns, so that what else the machine does meets both."""
+
+    site: list[Run]
+    floor: list[Run]
+
+    def wall(self) -> tuple[float, float]:
+        """Return the median seconds of both."""
+        return statistics.median(run.seconds for run in self.site), statistics.median(run.seconds for run in self.floor)
+
+    def cpu(self) -> tuple[float, float]:
+        """Return the median seconds of the control machine's processor that both take."""
+        return statistics.median(run.cpu for run in self.site), statistics.median(run.cpu for run in self.floor)
+
+
+def no_op_runs(size: Size) -> NoOp:
+    """Return several pairs of runs on hosts that have nothing to do."""
+    pairs = [
+        (playbook(size, "playbooks/site.yml"), playbook(size, "benchmarks/floor.yml")) for _number in range(NO_OP_RUNS)
+    ]
+    return NoOp([site for site, _floor in pairs], [floor for _site, floor in pairs])
 
 
 def bare_script() -> float:
@@ -147,38 +171,52 @@ def show_tasks(title: str, run: Run, least: float) -> None:
     print(f"| {sum(rest):.2f} | {len(rest)} others |")
 
 
-def measure(number: int, cold: float, bare: float) -> None:
-    """Measure a deployment of that many hosts and print it, for one host beside the seconds of two other ways."""
+def show_first(first: Run, cold: float, bare: float) -> None:
+    """Print what the first run took, and for one host (*bare* is not 0) beside the seconds of two other ways."""
+    rows = [("first run, wheels fetched before", first.seconds)]
+    if bare:
+        script = "the same steps as a bare script on the host (`benchmarks/bare_install.sh`)"
+        rows = [("first run, wheels not yet fetched", cold), *rows, (script, bare)]
+    print("\n| what | seconds | of the bare script |\n| --- | ---: | ---: |")
+    for what, seconds in rows:
+        print(f"| {what} | {seconds:.1f} | {f'{seconds / bare:.2f}' if bare else ''} |")
+
+
+def measure(number: int, cold: float, bare: float) -> NoOp:
+    """Measure a deployment of that many hosts and print it; returns the runs that change nothing."""
     size = SIZES[number]
     with fresh_hosts(size):
         first = playbook(size, "playbooks/site.yml")
-        no_op = median_of(size, "playbooks/site.yml")
-        floor = median_of(size, "benchmarks/floor.yml")
+        no_op = no_op_runs(size)
         modules = playbook(size, "playbooks/site.yml", "-vvv").modules()
-    hosts = f"{number} host{'s' if number > 1 else ''}"
-    rows = [
-        ("first run, wheels fetched before", first.seconds, no_op.seconds, "the no-op run"),
-        (f"no-op run, median of {NO_OP_RUNS}", no_op.seconds, floor.seconds, "the floor"),
-        (f"the floor: facts and one module, median of {NO_OP_RUNS}", floor.seconds, floor.seconds, "the floor"),
-    ]
-    if number == 1:
-        script = "the bare script"
-        rows = [
-            ("first run, wheels not yet fetched", cold, bare, script),
-            ("first run, wheels fetched before", first.seconds, bare, script),
-            ("the same steps as a bare script on the host (`benchmarks/bare_install.sh`)", bare, bare, script),
-            *rows[1:],
-        ]
-    print(f"\n## {hosts}: {', '.join(size.hosts)}\n\n| what | seconds | ratio |\n| --- | ---: | ---: |")
-    for what, seconds, unit, of in rows:
-        print(f"| {what} | {seconds:.1f} | {f'{seconds / unit:.2f} of {of}' if seconds != unit else 1} |")
-    used = f"{no_op.cpu:.1f} s in the no-op run, {floor.cpu:.1f} s in the floor: {no_op.cpu / floor.cpu:.2f} of it"
-    print(f"\nCPU of ansible-playbook: {used}.")
+    print(f"\n## {number} host{'s' if number > 1 else ''}: {', '.join(size.hosts)}")
+    show_first(first, cold, bare if number == 1 else 0)
     print("\nA no-op run, by host:\n\n| host | task results | module runs |\n| --- | ---: | ---: |")
-    for host, results in no_op.results().items():
+    for host, results in no_op.site[0].results().items():
         print(f"| {host} | {results} | {modules.get(host, 0)} |")
     show_tasks("Where the time of the first run goes:", first, 0.5)
-    show_tasks("Where the time of the no-op run goes:", no_op, 0.15)
+    show_tasks("Where the time of the no-op run goes:", sorted(no_op.site)[NO_OP_RUNS // 2], 0.15)
+    return no_op
+
+
+def comparison(found: Mapping[int, NoOp]) -> list[str]:
+    """Return the rows of what a no-op run takes beside the floor, by number of hosts.
+
+    The last column is what each host more than in the row before it, or than in the row of 3 for 12, takes of the
+    control machine's processor: those of 12 are all API hosts.
+    """
+    rows = []
+    for number, no_op in found.items():
+        (cpu, least_cpu), (wall, least_wall) = no_op.cpu(), no_op.wall()
+        smaller = 3 if number == 12 else max((other for other in found if other < number), default=0)
+        further = (cpu - found[smaller].cpu()[0]) / (number - smaller) if smaller in found else None
+        cells = [
+            *(f"{cpu:.1f} s", f"{least_cpu:.1f} s", f"{cpu / least_cpu:.2f}"),
+            *(f"{wall:.1f} s", f"{least_wall:.1f} s", f"{wall / least_wall:.2f}"),
+            "" if further is None else f"{further:.2f} s over {smaller}",
+        ]
+        rows.append(f"| {number} | {' | '.join(cells)} |")
+    return rows
 
 
 def main() -> None:
@@ -190,9 +228,15 @@ def main() -> None:
     os.environ["PYTHONUNBUFFERED"] = "1"
     lab("install")
     lab("base", "bookworm")
-    cold, bare = without_wheels(), bare_script()
-    for number in [int(given) for given in sys.argv[1:]] or SIZES:
-        measure(number, cold, bare)
+    numbers = sorted(int(given) for given in sys.argv[1:]) or list(SIZES)
+    # Fetches the wheels for the runs after it.
+    cold = without_wheels()
+    bare = bare_script() if 1 in numbers else 0
+    found = {number: measure(number, cold, bare) for number in numbers}
+    print(f"\n## A no-op run beside the floor (facts and one module), medians of {NO_OP_RUNS}\n")
+    print("| hosts | CPU | floor | ratio | wall | floor | ratio | CPU of a further host |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("\n".join(comparison(found)))
 
 
 if __name__ == "__main__":

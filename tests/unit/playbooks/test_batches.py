@@ -169,3 +169,30 @@ def test_an_upgrade_tells_once_which_hosts_of_a_batch_are_done(tmp_path, failed,
     assert output.count("The upgrade to Glance 2026.2 stops here.") == bool(failed), output
     assert said in output
     assert re.findall(r"ENDED=(\w+)", output) == done
+
+
+@pytest.mark.parametrize(
+    ("before", "there", "back"),
+    [
+        ([], [], []),
+        # Whoever waits for the schema goes back, be it that its host fails at it or was lost before.
+        ([], ["a1"], ["a1", "a2"]),
+        (["a1"], [], ["a2"]),
+        (["a2"], [], []),
+    ],
+)
+def test_no_host_goes_on_without_the_one_that_brings_the_database_to_its_schema(tmp_path, before, there, back):
+    (schema,) = yaml.safe_load((PROJECT / "roles/common/tasks/database.yml").read_text())
+    bring, put_back = schema["block"][0], schema["rescue"][0]
+    assert "glanceops.image_service.database_schema" in bring
+    assert put_back["glanceops.image_service.config_files"]["state"] == "previous"
+    schema["block"][0] = {"ansible.builtin.fail": {"msg": "broken"}, "when": f"inventory_hostname in {there}"}
+    schema["rescue"][0] = {"ansible.builtin.debug": {"msg": "BACK={{ inventory_hostname }}"}}
+    restart = {"ansible.builtin.debug": {"msg": "RESTARTED={{ inventory_hostname }}"}}
+    tasks = [*failing(before), {**schema, "vars": {"__glance_schema_host": "a1"}}, restart, END]
+    code, output = run(tmp_path, {"glance_api_serial": 2}, tasks)
+    failed = {*before, *back}
+    assert (code == 0) == (not failed), output
+    assert re.findall(r"BACK=(\w+)", output) == back
+    begun = HOSTS[:2] if failed else HOSTS
+    assert re.findall(r"RESTARTED=(\w+)", output) == [host for host in begun if host not in failed]
