@@ -27,9 +27,9 @@ def asked_for(**given):
         "glance_tls_ca": "",
         **given,
     }
-    authorities = {"path": made(TLS["__glance_tls_authorities"])}
-    items = made(TLS["__glance_tls_items"], __glance_tls_file=authorities)
-    return [entry["path"] for entry in made(ITEMS["__glance_named_files"], __glance_tls_items=items)]
+    tls = {"file": {"path": made(TLS["__glance_tls"]["authorities"])}}
+    tls["files"] = made(TLS["__glance_tls"]["files"], __glance_tls=tls)
+    return [entry["path"] for entry in made(ITEMS["__glance_named_files"], __glance_tls=tls)]
 
 
 def test_the_authorities_that_the_role_writes_need_not_be_there():

@@ -214,7 +214,11 @@ def test_without_a_reader_no_source_is_looked_at():
 
 def variables():
     paths = [*ROLES.glob("*/vars/**/*.yml"), *ROLES.glob("*/defaults/**/*.yml")]
-    return {name: value for path in sorted(paths) for name, value in (yaml.safe_load(path.read_text()) or {}).items()}
+    found = {name: value for path in sorted(paths) for name, value in (yaml.safe_load(path.read_text()) or {}).items()}
+    members = {
+        f"{name}.{key}": part for name, value in found.items() if isinstance(value, dict) for key, part in value.items()
+    }
+    return {**found, **members}
 
 
 def items(value):
@@ -231,14 +235,14 @@ def items(value):
 
 def written():
     """Return the bare names of the files that the roles write or stage for services, by the variable that says so."""
-    known = {**variables(), "__glance_scrubber_mode": {}, "__glance_service": {}}
+    known = variables()
     found = {}
     for variable, value in known.items():
         if "loadbalancer" in variable or "keepalived" in variable or "database_settings" in variable:
             continue
         for item in items(value):
             name = item["path"].rpartition("/")[2]
-            while match := re.fullmatch(r"\{\{ (__\w+) \}\}", name):
+            while (match := re.fullmatch(r"\{\{ (__[\w.]+) \}\}", name)) and match[1] in known:
                 name = str(known[match[1]]).rpartition("/")[2]
             found.setdefault(variable, set()).add(name)
     return found
@@ -253,10 +257,10 @@ def test_nothing_that_the_roles_write_can_be_a_file_of_the_operators():
     for service in SERVICES:
         names |= {name.replace("{{ __glance_service.name }}", service) for name in names}
     known = variables()
-    names = {re.sub(r"\{\{ (\w+) \}\}", lambda m: str(known.get(m[1], m[0])), name) for name in names}
+    names = {re.sub(r"\{\{ ([\w.]+) \}\}", lambda m: str(known.get(m[1], m[0])), name) for name in names}
     open_names = {name for name in names if "{{" in name}
     # Of which the parts are known only where they are used.
-    assert open_names <= {"{{ __glance_service.name }}.conf", "{{ __glance_scrubber_mode.timer }}"}, open_names
+    assert open_names <= {"{{ __glance_service.name }}.conf", "{{ __glance_scrub.mode.timer }}"}, open_names
     assert names - open_names - f.OWNED.keys() == set()
 
 
