@@ -21,7 +21,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 # Being put in place; in place, but the service has not answered with it yet; the service answered with it.
 SWAPPING, SWAPPED, RUNNING = "swapping", "swapped", "running"
@@ -265,6 +265,39 @@ def compare(
     ]
     different = [(found, item) for found, item in pairs if not same(item, found)]
     return [found for found, _item in different], [item for _found, item in different]
+
+
+class Look(NamedTuple):
+    """A set that is wanted, held against the host and against its record."""
+
+    record: dict[str, Any]
+    """As load_record gives it."""
+    found: list[dict[str, Any]]
+    """The items that differ, as they are now."""
+    changed: list[dict[str, Any]]
+    """The same items, as they are wanted."""
+    stale: list[str]
+    """Paths of files that another set has changed since the service read them."""
+    left: list[str]
+    """Paths that the set had and that stay for others."""
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether the service has never answered with the set that is there."""
+        return self.record["state"] != RUNNING
+
+    @property
+    def restart_due(self) -> bool:
+        """Whether nothing differs, but the service has yet to answer with what is there."""
+        return not self.changed and (self.unconfirmed or bool(self.stale) or bool(self.left))
+
+
+def look(wanted: list[dict[str, Any]], record_path: str) -> Look:
+    """Hold the set *wanted* against the host and the record at *record_path*; changes nothing."""
+    record, shared = load_record(record_path), others(record_path)
+    found, changed = compare(wanted, record, shared)
+    stale = changed_by_others(wanted, changed, record)
+    return Look(record, found, changed, stale, left_to_others(wanted, record, shared))
 
 
 def undo(found: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:

@@ -53,25 +53,20 @@ def of_venv(params: Mapping[str, Any]) -> tuple[list[str], str]:
 
 def of_files(items: list[dict[str, Any]], record_path: str) -> Iterator[str]:
     """Give what differs in the set of files, with the record at *record_path*; empty where the files have none."""
+    restart_due = False
     try:
         wanted = config_items.wanted(items, True)
-        if not record_path:
-            changed = [item for item in wanted if not config_set.same(item, config_set.read_item(item["path"]))]
-            record = None
+        if record_path:
+            seen = config_set.look(wanted, record_path)
+            changed, restart_due = seen.changed, seen.restart_due
         else:
-            record = config_set.load_record(record_path)
-            shared = config_set.others(record_path)
-            _found, changed = config_set.compare(wanted, record, shared)
+            changed = [item for item in wanted if not config_set.same(item, config_set.read_item(item["path"]))]
     except config_set.ConfigSetError as error:
         yield str(error)
         return
     if changed:
         yield f"{', '.join(item['path'] for item in changed)} should change"
-    elif record and (
-        record["state"] != config_set.RUNNING
-        or config_set.changed_by_others(wanted, changed, record)
-        or config_set.left_to_others(wanted, record, shared)
-    ):
+    elif restart_due:
         yield "a restart is due"
 
 

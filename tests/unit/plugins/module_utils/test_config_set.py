@@ -474,14 +474,21 @@ def scrubber(record):
 
 def again(record, *wanted):
     """Do what a run does: put what differs, or have the service restarted, or nothing; returns what differed."""
-    before = c.load_record(record)
-    different = c.compare(list(wanted), before, c.others(record))
-    stale = c.changed_by_others(list(wanted), different[1], before)
-    left = c.left_to_others(list(wanted), before, c.others(record))
-    if different[1] or stale or left or before["state"] != c.RUNNING:
-        c.swap(list(wanted), different, record)
+    seen = c.look(list(wanted), record)
+    if seen.changed or seen.restart_due:
+        c.swap(list(wanted), (seen.found, seen.changed), record)
         c.confirm(record)
-    return [item["path"] for item in different[1]], stale
+    return [item["path"] for item in seen.changed], seen.stale
+
+
+def test_a_restart_is_due_until_the_service_answers(place, record):
+    wanted = [file(place / "a", "1")]
+    # What differs is a reason of its own to restart.
+    assert (c.look(wanted, record).unconfirmed, c.look(wanted, record).restart_due) == (True, False)
+    deploy(record, *wanted)
+    assert (c.look(wanted, record).unconfirmed, c.look(wanted, record).restart_due) == (True, True)
+    c.confirm(record)
+    assert (c.look(wanted, record).unconfirmed, c.look(wanted, record).restart_due) == (False, False)
 
 
 def test_a_file_that_another_set_changed_is_told_until_its_service_has_read_it(place, record, scrubber):
