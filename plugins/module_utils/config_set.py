@@ -31,6 +31,9 @@ class ConfigSetError(Exception):
     """A set could not be read or put in place; the text is one sentence for the operator."""
 
 
+# --------------------------------------------------------------------------------------------------------------- items
+
+
 def read_item(path: str) -> dict[str, Any]:
     """Return the item that is at *path* now."""
     try:
@@ -176,6 +179,21 @@ def put(items: list[dict[str, Any]]) -> None:
         raise ConfigSetError(f"{path} can't be written: {error.strerror}") from error
 
 
+def undo(found: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
+    """Put back as *found* what became *changed*; what did not is left alone, since it may be what can't be written."""
+    back = []
+    for old, new in zip(found, changed):
+        item = {key: value for key, value in old.items() if key != "directory"}
+        if new["kind"] == "directory" and "directory" in old:
+            item = {"path": old["path"], "kind": "directory", **old["directory"]}
+        if not same(item, read_item(item["path"])):
+            back.append(item)
+    put(back)
+
+
+# ---------------------------------------------------------------------------------------------------------- the record
+
+
 def load_record(path: str) -> dict[str, Any]:
     """Return the record of a set.
 
@@ -220,6 +238,9 @@ def others(record_path: str) -> set[str]:
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     records = (load_record(os.path.join(folder, name)) for name in names if name.endswith(".json") and name != own)
     return {path for record in records for path in record["paths"]}
+
+
+# ------------------------------------------------------------------------------------------------------------- compare
 
 
 def digests(items: Iterable[dict[str, Any]]) -> dict[str, str]:
@@ -300,16 +321,7 @@ def look(wanted: list[dict[str, Any]], record_path: str) -> Look:
     return Look(record, found, changed, stale, left_to_others(wanted, record, shared))
 
 
-def undo(found: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
-    """Put back as *found* what became *changed*; what did not is left alone, since it may be what can't be written."""
-    back = []
-    for old, new in zip(found, changed):
-        item = {key: value for key, value in old.items() if key != "directory"}
-        if new["kind"] == "directory" and "directory" in old:
-            item = {"path": old["path"], "kind": "directory", **old["directory"]}
-        if not same(item, read_item(item["path"])):
-            back.append(item)
-    put(back)
+# ----------------------------------------------------------------------------------- swap, confirm, bring back, forget
 
 
 def secret_paths(wanted: Iterable[dict[str, Any]], record: dict[str, Any], kept: Collection[str]) -> list[str]:
