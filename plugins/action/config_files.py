@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import operator_files, overlay, specs
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import operator_files, overlay
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.written_directories import written_directories
 
 _UNITS = (".service", ".timer")
@@ -55,16 +55,10 @@ class ActionModule(ActionBase):
     def _laid_over(self, path: str, text: str, layers: list[Mapping[str, Any]]) -> overlay.File:
         file = overlay.File(text)
         if path.endswith(".conf"):
-            table = self._renamed()
-            layers = [overlay.renamed(layer, table) for layer in layers]
-            file.lay_over(overlay.merged(layers), overlay.literal)
+            file.lay_over(overlay.merged(map(overlay.renamed, layers)), overlay.literal)
         else:
             file.lay_over(overlay.merged(layers), overlay.line, overlay.LISTS if path.endswith(_UNITS) else frozenset())
         return file
-
-    def _renamed(self) -> list[dict[str, str]]:
-        table = specs.ROLES / "common/vars/main/options.yml"
-        return self._loader.load_from_file(str(table))["__glance_renamed_options"]
 
     def _read(self, item: dict[str, Any], task_vars: dict[str, Any]) -> None:
         src = item.pop("src", None)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import entries, is_dict, is_list, kind_of
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.renamed import RENAMED, Renamed
 
 LISTS = frozenset(
     re.findall(
@@ -73,19 +74,18 @@ def merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     return result
 
 
-def renamed(config: Mapping[str, Any], table: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+def renamed(config: Mapping[str, Any], table: Iterable[Renamed] = RENAMED) -> dict[str, Any]:
     """Return *config* with the new names of options that are there under their old ones.
 
-    *table* holds entries with C(section), C(option), C(new_section) and C(new_option). An option that is there under
-    both names keeps the value that it has under the new one.
+    An option that is there under both names keeps the value that it has under the new one.
     """
     result = {section: dict(values) if is_dict(values) else values for section, values in config.items()}
     for entry in table:
-        old, new = result.get(entry["section"]), result.get(entry["new_section"], {})
-        if isinstance(old, dict) and isinstance(new, dict) and entry["option"] in old:
-            value = old.pop(entry["option"])
-            new.setdefault(entry["new_option"], value)
-            result[entry["new_section"]] = new
+        old, new = result.get(entry.section), result.get(entry.new_section, {})
+        if isinstance(old, dict) and isinstance(new, dict) and entry.option in old:
+            value = old.pop(entry.option)
+            new.setdefault(entry.new_option, value)
+            result[entry.new_section] = new
     return result
 
 

@@ -17,7 +17,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import yaml
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import (
     FILES,
     entries,
@@ -26,10 +25,13 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds impo
     printable,
     sections,
 )
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.renamed import RENAMED
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import ROLES
 
 STORES = "glance_stores"
 _FOLDER = ROLES / "common/files"
+# Section and name of the options that are written by their new names.
+_RENAMED = frozenset((each.section, each.option) for each in RENAMED)
 # As oslo.config reads them (oslo_config/types.py, Boolean).
 _BOOLEANS = {"true", "1", "on", "yes", "false", "0", "off", "no"}
 _QUOTES = ("'", '"')
@@ -78,13 +80,6 @@ def table(release: str) -> Mapping[str, Any]:
     """Return what a release registers; of one without a table, nothing."""
     path = _FOLDER / f"options-{release}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-@functools.lru_cache(maxsize=1)
-def _renamed() -> frozenset[tuple[str, str]]:
-    """Return section and name of the options that the role writes by their new names."""
-    content = yaml.safe_load((ROLES / "common/vars/main/options.yml").read_text(encoding="utf-8"))
-    return frozenset((each["section"], each["option"]) for each in content["__glance_renamed_options"])
 
 
 def _known(there: Mapping[str, Any], stores: Mapping[str, str], origins: Iterable[str] = ()) -> Any:
@@ -181,7 +176,7 @@ def _of_option(known: Any, there: Mapping[str, Any], release: str, given: tuple[
     """Give what is wrong with an option, given as section, name and value, whose section is known."""
     section, name, texts = given[0], given[1], _texts(given[2])
     unknown = list(_check_options().unknown(known, {section: {name: texts}}, release))
-    if unknown and (section, name) in _renamed():
+    if unknown and (section, name) in _RENAMED:
         unknown = []
     # What can't be read has no names to look for.
     yield from [*unknown, *_values(known, section, name, texts)] or _absent(section, name, texts, there)

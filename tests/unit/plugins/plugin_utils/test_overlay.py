@@ -4,6 +4,7 @@ import copy
 
 import pytest
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import overlay as o
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.renamed import Renamed
 
 TEXT = """#
 # Ansible managed
@@ -202,9 +203,9 @@ def test_a_section_without_options_is_refused(options, found):
 
 
 RENAMED = [
-    {"section": "DEFAULT", "option": "lock_path", "new_section": "oslo_concurrency", "new_option": "lock_path"},
-    {"section": "DEFAULT", "option": "sql_idle", "new_section": "database", "new_option": "recycle"},
-    {"section": "database", "option": "idle", "new_section": "database", "new_option": "recycle"},
+    Renamed("DEFAULT", "lock_path", "oslo_concurrency", "lock_path"),
+    Renamed("DEFAULT", "sql_idle", "database", "recycle"),
+    Renamed("database", "idle", "database", "recycle"),
 ]
 
 
@@ -254,5 +255,9 @@ def test_a_new_section_that_holds_no_options_is_left_as_it_is(values):
     assert o.renamed(config, RENAMED)["oslo_concurrency"] == values
 
 
-def test_without_a_table_nothing_changes():
-    assert o.renamed({"a": {"b": 1}}, []) == {"a": {"b": 1}}
+def test_the_collection_has_a_table_of_its_own():
+    assert o.renamed({"DEFAULT": {"sql_connection": "x"}, "a": {"b": 1}}) == {
+        "DEFAULT": {},
+        "a": {"b": 1},
+        "database": {"connection": "x"},
+    }

@@ -6,11 +6,11 @@ import yaml
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import gone as g
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import options
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import FILES
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.renamed import RENAMED
 
 PROJECT = pathlib.Path(__file__).parents[5]
 VARS = PROJECT / "roles/common/vars/main"
 RELEASES = yaml.safe_load((VARS / "releases.yml").read_text())["__glance_releases"]
-RENAMED = yaml.safe_load((VARS / "options.yml").read_text())["__glance_renamed_options"]
 
 
 def told(section, option, value="x", release="2026.2", name="glance_api_config"):
@@ -91,7 +91,7 @@ def test_one_sentence_is_enough_for_an_option_of_a_variable_that_is_gone():
 
 
 def test_what_is_written_under_a_new_name_is_not_called_gone():
-    found = [each for each in RENAMED if g.find(each["section"], each["option"], "2026.2")]
+    found = [each for each in RENAMED if g.find(each.section, each.option, "2026.2")]
     assert found == []
 
 
