@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import IGNORED
 from ansible.plugins.action import ActionBase
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs, topology, upgrade
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import rotation, specs, topology, upgrade
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders, rolling
 
 # Ansible's own inventory, which need not be there.
@@ -85,11 +85,14 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
 
-    def _topology(self, groups: Mapping[str, list[str]], hosts: Mapping[str, Mapping[str, Any]]) -> topology.Topology:
+    def _topology(
+        self, groups: Mapping[str, list[str]], hosts: Mapping[str, Mapping[str, Any]], more: Iterable[str] = ()
+    ) -> topology.Topology:
         options = specs.operator_options(specs.read(self._loader))
         defaults = {name: option["default"] for name, option in options.items() if "default" in option}
         names = [
             *topology.USED,
+            *more,
             *(name for name in options if name.endswith("_port") or placeholders.ADDRESSES.search(name)),
             *placeholders.NESTED,
         ]
@@ -129,6 +132,9 @@ class ActionModule(ActionBase):
                 return {**result, "changed": False, "pending": topology.pending(found, selected, hosts)}
             asked = {} if stage == "hosts" else hosts
             facts = {host: of_host["ansible_facts"] for host, of_host in asked.items() if "ansible_facts" in of_host}
+            if stage == "rotated":
+                found = self._topology(found.groups, hosts, rotation.USED)
+                return {**result, "changed": False, **self._rotated(found, hosts, task_vars)}
             found = self._topology(found.groups, hosts)
             sentences = self._faults(found, stage, selected, facts, limit)
         if not sentences:
@@ -164,6 +170,21 @@ class ActionModule(ActionBase):
             ]
         return []
 
+    def _deployed(self, found: topology.Topology, task_vars: Mapping[str, Any]) -> dict[str, list[str]]:
+        only, skip = task_vars.get("ansible_run_tags") or ["all"], task_vars.get("ansible_skip_tags") or []
+        return topology.deployed(found, task_vars["ansible_play_hosts"], only, skip)
+
+    def _rotated(
+        self, found: topology.Topology, variables: Mapping[str, Mapping[str, Any]], task_vars: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        selected = task_vars["ansible_play_hosts_all"]
+        asked = {host: of_host.get("__glance_identity_found") or {} for host, of_host in variables.items()}
+        leaving = {host: result["leaving"] for host, result in asked.items() if "leaving" in result}
+        sentences = list(rotation.faults(found, selected, self._deployed(found, task_vars), leaving))
+        if sentences:
+            return {"failed": True, "msg": " ".join(sentences)}
+        return {"told": rotation.told(found, selected)}
+
     def _told(
         self,
         found: topology.Topology,
@@ -175,8 +196,7 @@ class ActionModule(ActionBase):
         selected, releases = task_vars["ansible_play_hosts_all"], self._releases()
         deployed: Mapping[str, list[str]] = {}
         if stage == "end":
-            only, skip = task_vars.get("ansible_run_tags") or ["all"], task_vars.get("ansible_skip_tags") or []
-            deployed = topology.deployed(found, task_vars["ansible_play_hosts"], only, skip)
+            deployed = self._deployed(found, task_vars)
         hosts = {host: topology.handed(found, host, selected, releases, facts, deployed) for host in found.variables}
         on_hosts = {host: seen(of_host) for host, of_host in variables.items()}
         if any(each.before is not None for each in on_hosts.values()):

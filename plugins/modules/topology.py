@@ -33,8 +33,10 @@ options:
         RV(pending).
       - V(end) comes last in a run. Hosts that have not failed count as deployed, if the run's tags did not leave their
         services out.
+      - V(rotated) comes after a run with new secrets. It refuses users that Keystone should not have any more while a
+        host may log in as one, and returns RV(told).
     type: str
-    choices: [hosts, rolling, variables, facts, looked, end]
+    choices: [hosts, rolling, variables, facts, looked, end, rotated]
     default: hosts
 extends_documentation_fragment:
   - glanceops.image_service.attributes
@@ -87,6 +89,11 @@ members:
 pending:
   description: What is to be done on hosts of the play.
   returned: success, with O(stage=looked), and nothing else then
+  type: list
+  elements: str
+told:
+  description: What the secrets of before do not open any more, and what is left to do, in sentences.
+  returned: success, with O(stage=rotated), and nothing else then
   type: list
   elements: str
 left_out:

@@ -335,11 +335,12 @@ def pending_logins(topology: Topology, host: str, deployed: Mapping[str, Iterabl
         )
 
     hosts = login_hosts(topology, host)
-    behind = _behind(topology, GLANCE, deployed)
-    return sorted(other for other in hosts if other in behind or differs(other))
+    waiting = behind(topology, GLANCE, deployed)
+    return sorted(other for other in hosts if other in waiting or differs(other))
 
 
-def _behind(topology: Topology, groups: Iterable[str], deployed: Mapping[str, Iterable[str]]) -> set[str]:
+def behind(topology: Topology, groups: Iterable[str], deployed: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return the hosts of *groups* that are not among those, by group, that this run has *deployed*."""
     return {host for group in groups for host in topology.hosts(group) if host not in set(deployed.get(group, ()))}
 
 
@@ -406,7 +407,7 @@ def handed(
         found["glance_database_waiting_hosts"] = pending_logins(topology, host, deployed)
     if host in topology.hosts(IDENTITY):
         found["glance_identity_users_in_use"] = _values(topology, users, "glance_keystone_user")
-        found["glance_identity_waiting_hosts"] = sorted(_behind(topology, (API, REGISTRY), deployed))
+        found["glance_identity_waiting_hosts"] = sorted(behind(topology, (API, REGISTRY), deployed))
     if host in balancers and facts:
         found["glance_loadbalancer_services"] = backends(topology, host)
     return found
