@@ -150,7 +150,7 @@ def connect(module: AnsibleModule, wrong: str = "", address: str | None = None) 
     return module.fail_json(msg=wrong)
 
 
-def finish(module: AnsibleModule, client: Client, result: Json) -> t.NoReturn:
+def finish(module: AnsibleModule, client: HttpClient, result: Json) -> t.NoReturn:
     """End the module with a result, which tells with "failed" whether it is a failure; "warnings" are told apart."""
     for text in result.pop("warnings", []):
         module.warn(text)

@@ -13,7 +13,7 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from ansible_collections.glanceops.image_service.plugins.module_utils.client import (
     GlanceError,
@@ -413,3 +413,41 @@ class Registrar:
             raise KeystoneError(f"Keystone at {self.wanted.auth_url} should {what}, found: {error}") from error
         self.changes.append(what)
         return answer
+
+
+def wanted_of(params: t.Mapping[str, t.Any]) -> Wanted:
+    """What the options of the module ask for."""
+    urls = {kind: params[f"{kind}_url"] for kind in ("public", "internal", "admin")}
+    return Wanted(
+        auth_url=params["auth_url"],
+        glance=Account(
+            user=params["username"],
+            password=params["password"],
+            user_domain=params["user_domain_name"],
+            project=params["project_name"],
+            project_domain=params["project_domain_name"],
+        ),
+        admin=Account(**params["admin"]),
+        region=params["region_name"],
+        endpoints={kind: url for kind, url in urls.items() if url},
+        retired=tuple(params["retired_users"]),
+        allow_outage=params["allow_outage"],
+    )
+
+
+def run(http: HttpClient, params: t.Mapping[str, t.Any], check_mode: bool) -> Json:
+    """Do one run of the module with its options; what it answers, with "failed" where it fails.
+
+    ValueError when the options are wrong, before any request.
+    """
+    ca_path = params["ca_path"] or None
+    http.hide(urlsplit(params["auth_url"]).password or "")
+    http.read_certificates("ca_path" if ca_path else "ca_certs", ca_path)
+    registrar = Registrar(http, wanted_of(params), ca_path, check_mode)
+    result: Json = {}
+    try:
+        registrar.register() if params["state"] == "present" else registrar.retire()
+    except KeystoneError as error:
+        result = {"failed": True, "msg": str(error)}
+    result |= {name: getattr(registrar, name) for name in ("changes", "lacking", "leaving")}
+    return {**result, "changed": bool(registrar.changes)}

@@ -86,23 +86,8 @@ output:
   elements: str
 """
 
-import json
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils.program import ProgramError, run_as
-from ansible_collections.glanceops.image_service.plugins.module_utils.reasons import reason_in
-from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
-
-_NAME = "purge_records: "
-
-
-def summary(rows: dict[str, int], check_mode: bool) -> str:
-    """Return what is shown of a run."""
-    went = [f"{number} of {table}" for table, number in sorted(rows.items()) if number]
-    if not went:
-        return "No record was old enough."
-    went[0] = went[0].replace(" ", " records " if not went[0].startswith("1 ") else " record ", 1)
-    return f"{'Would purge' if check_mode else 'Purged'} {', '.join(went)}."
+from ansible_collections.glanceops.image_service.plugins.module_utils import database_purge
 
 
 def main() -> None:
@@ -119,27 +104,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    given = module.params
-    ages = [f"--age={given['age_days']}", f"--images-age={given['images_age_days']}"]
-    verb = "check" if module.check_mode else "purge"
-    command = [given["python"], "-c", given["program"], f"--config-file={given['config_file']}", *ages, verb]
-    if given["age_days"] < 1:
-        module.fail_json(msg=f"age_days should be 1 or more, found {given['age_days']}.")
     try:
-        done = run_as(given["user"], command, given["timeout"], umask=0o027)
-    except ProgramError as error:
-        module.fail_json(msg=f"{str(error).replace(given['program'], 'purge_records.py')}.")
-        raise
-    if done.returncode != 0:
-        lines = [mask_text(line) for line in done.stderr.splitlines() if line.strip()]
-        own = lines[-1].removeprefix(_NAME).rstrip(".") if lines else f"exit code {done.returncode}"
-        cause = reason_in([line for line in lines if not line.startswith(_NAME)])
-        module.fail_json(
-            msg=f"The records of what was deleted should be purged, found: {own}{f' ({cause})' if cause else ''}.",
-            output=lines[-15:],
-        )
-    rows = json.loads(done.stdout)
-    module.exit_json(changed=any(rows.values()), rows=rows, msg=summary(rows, module.check_mode))
+        module.exit_json(**database_purge.run(module.params, module.check_mode))
+    except database_purge.PurgeError as error:
+        module.fail_json(**error.result)
 
 
 if __name__ == "__main__":

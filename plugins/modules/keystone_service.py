@@ -171,15 +171,8 @@ requests:
   type: int
 """
 
-from urllib.parse import urlsplit
-
-from ansible_collections.glanceops.image_service.plugins.module_utils.client import HttpClient, ImageModule
-from ansible_collections.glanceops.image_service.plugins.module_utils.keystone_service import (
-    Account,
-    KeystoneError,
-    Registrar,
-    Wanted,
-)
+from ansible_collections.glanceops.image_service.plugins.module_utils import keystone_service
+from ansible_collections.glanceops.image_service.plugins.module_utils.client import HttpClient, ImageModule, finish
 
 ADMIN = {
     "user": {"type": "str", "required": True},
@@ -212,40 +205,12 @@ SPEC = {
 def main() -> None:
     """Run the module."""
     module = ImageModule(argument_spec=SPEC, supports_check_mode=True)
-    given = module.params
-    urls = {kind: given[f"{kind}_url"] for kind in ("public", "internal", "admin")}
-    wanted = Wanted(
-        auth_url=given["auth_url"],
-        glance=Account(
-            user=given["username"],
-            password=given["password"],
-            user_domain=given["user_domain_name"],
-            project=given["project_name"],
-            project_domain=given["project_domain_name"],
-        ),
-        admin=Account(**given["admin"]),
-        region=given["region_name"],
-        endpoints={kind: url for kind, url in urls.items() if url},
-        retired=tuple(given["retired_users"]),
-        allow_outage=given["allow_outage"],
-    )
-    http = HttpClient(module, ca_certs=given["ca_certs"] or None)
+    http = HttpClient(module, ca_certs=module.params["ca_certs"] or None)
     try:
-        http.hide(urlsplit(given["auth_url"]).password or "")
-        http.read_certificates("ca_path" if given["ca_path"] else "ca_certs", given["ca_path"] or None)
-        registrar = Registrar(http, wanted, given["ca_path"] or None, module.check_mode)
+        result = keystone_service.run(http, module.params, module.check_mode)
     except ValueError as error:
         module.fail_json(msg=str(error))
-    wrong = None
-    try:
-        registrar.register() if given["state"] == "present" else registrar.retire()
-    except KeystoneError as error:
-        wrong = str(error)
-    result = {name: getattr(registrar, name) for name in ("changes", "lacking", "leaving")}
-    result.update(changed=bool(registrar.changes), requests=http.requests)
-    if wrong:
-        module.fail_json(msg=wrong, **result)
-    module.exit_json(**result)
+    finish(module, http, result)
 
 
 if __name__ == "__main__":

@@ -77,37 +77,10 @@ health:
   sample: ok
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils import service
-from ansible_collections.glanceops.image_service.plugins.module_utils.program import PendingImages, ProgramError
-from ansible_collections.glanceops.image_service.plugins.module_utils.words import list_of
-
-# From sysexits.h, EX_TEMPFAIL; what the unit ends with when images are left behind.
-_LEFT_BEHIND = "75"
-
-
-def last_run(unit: dict[str, str]) -> str:
-    """Return in words how the last run of a one-shot unit ended."""
-    if unit["ActiveState"] in ("activating", "deactivating"):
-        return "under way"
-    if unit["ExecMainStatus"] == _LEFT_BEHIND:
-        return "left images behind"
-    if unit["ActiveState"] == "failed":
-        return "failed"
-    return "well" if unit["InvocationID"] else "none yet"
-
-
-def troubles(states: dict[str, str], run: str, backlog: dict[str, Any], trouble: str) -> list[str]:
-    """Return what is not well, each as the end of a sentence; *states* are those of all units that should be active."""
-    found = [f"{name} is {state}" for name, state in states.items() if state != "active"]
-    if run == "left images behind":
-        ids = list_of(backlog.get("due_ids", []), backlog.get("due", 0))
-        found.append(f"its last run left images behind{': ' if ids else ''}{ids}")
-    if run == "failed":
-        found.append("its last run failed")
-    return [*found, trouble] if trouble else found
+from ansible_collections.glanceops.image_service.plugins.module_utils import scrubber_info
+from ansible_collections.glanceops.image_service.plugins.module_utils.program import PendingImages
+from ansible_collections.glanceops.image_service.plugins.module_utils.service import ServiceError
 
 
 def main() -> None:
@@ -121,33 +94,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    running, run_unit = module.params["running_units"], module.params["run_unit"]
     try:
-        units = service.properties_of([*running, run_unit])
-    except service.ServiceError as error:
+        module.exit_json(**scrubber_info.run(module.params))
+    except ServiceError as error:
         module.fail_json(msg=f"The scrubber can't be looked at: {error}.")
-    states = {
-        name: "not deployed" if unit["LoadState"] == "not-found" else unit["ActiveState"]
-        for name, unit in units.items()
-    }
-    if states[run_unit] != "not deployed" and run_unit not in running:
-        del states[run_unit]
-    backlog, trouble = {}, ""
-    try:
-        backlog = PendingImages(module.params).ask("show")
-    except ProgramError as error:
-        trouble = f"the images can't be counted: {error}"
-    run = last_run(units[run_unit])
-    found = troubles(states, run, backlog, trouble)
-    module.exit_json(
-        changed=False,
-        mode=module.params["mode"],
-        state=next((state for state in states.values() if state != "active"), "active"),
-        last_run=run,
-        backlog=backlog,
-        healthy=not found,
-        health="; ".join(found) or "ok",
-    )
 
 
 if __name__ == "__main__":

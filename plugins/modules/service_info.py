@@ -113,11 +113,9 @@ full_directories:
   version_added: "0.3.0"
 """
 
-import urllib.parse
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils import service, space
-from ansible_collections.glanceops.image_service.plugins.module_utils.releases import installed_release
+from ansible_collections.glanceops.image_service.plugins.module_utils import service_info
+from ansible_collections.glanceops.image_service.plugins.module_utils.service import ServiceError
 
 
 def main() -> None:
@@ -133,34 +131,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    unit, jobs = f"{module.params['name']}.service", module.params["jobs"]
     try:
-        states = service.properties_of([unit, *jobs])
-    except service.ServiceError as error:
+        module.exit_json(**service_info.run(module.params))
+    except ServiceError as error:
         module.fail_json(msg=f"{module.params['name']} can't be looked at: {error}.")
-    state = states[unit]
-    found = state["LoadState"] != "not-found"
-    seen = service.health(module.params["health_url"])
-    release = installed_release(module.params["link"]) or ("package" if found else "none")
-    # A path with a hyphen before it need not be there (man 5 systemd.exec, ReadWritePaths).
-    written = [path.lstrip("-") for path in state.get("ReadWritePaths", "").split()]
-    spaces = space.look([*written, *module.params["directories"]])
-    module.exit_json(
-        changed=False,
-        address=urllib.parse.urljoin(module.params["health_url"], "/").rstrip("/"),
-        release=release,
-        state=state["ActiveState"] if found else "not-found",
-        healthy=seen.answers and not seen.drained,
-        health="taken out of rotation" if seen.drained else seen.found,
-        failed_jobs={
-            job: service.last_words(job, states[job]) or states[job]["Result"]
-            for job in jobs
-            # systemd remembers the failure of one that was removed.
-            if states[job]["ActiveState"] == "failed" and states[job]["LoadState"] != "not-found"
-        },
-        space_warnings=space.warnings(spaces, module.params["free_space_percent"]),
-        full_directories=[each.directory for each in spaces if each.full],
-    )
 
 
 if __name__ == "__main__":

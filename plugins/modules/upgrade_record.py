@@ -83,37 +83,8 @@ record:
       sample: before-2026.2-20261126T084500Z
 """
 
-import json
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.glanceops.image_service.plugins.module_utils.config_set import ConfigSetError, save_record
-from ansible_collections.glanceops.image_service.plugins.module_utils.releases import installed_release
-
-
-def noted(record: dict[str, str], running: str, wanted: str, backup: str | None) -> dict[str, str]:
-    """Return what is to be noted when a host that runs a release is about to be brought to the one that is *wanted*."""
-    if running in ("", wanted):
-        return record
-    goes_on = record.get("to") == wanted and record.get("from") == running
-    before = record.get("backup", "") if goes_on else ""
-    return {"from": running, "to": wanted, "backup": before if backup is None else backup}
-
-
-def way_back(record: dict[str, str], running: str) -> str:
-    """Return the release before the last upgrade, "" if the host that runs a release can't have come to it by that."""
-    return record["from"] if record and running in (record["from"], record["to"]) else ""
-
-
-def read(path: str) -> dict[str, str]:
-    """Return what the file holds, nothing if there is none; raises ValueError if it is no note."""
-    try:
-        with open(path, encoding="utf-8") as handle:
-            record = json.load(handle)
-    except FileNotFoundError:
-        return {}
-    if not isinstance(record, dict) or not {"from", "to", "backup"} <= record.keys():
-        raise ValueError("no note of an upgrade")
-    return record
+from ansible_collections.glanceops.image_service.plugins.module_utils import upgrade_record
 
 
 def main() -> None:
@@ -127,19 +98,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    path, wanted = module.params["path"], module.params["release"]
-    running = installed_release(module.params["link"])
     try:
-        record = read(path)
-    except (OSError, ValueError) as error:
-        module.fail_json(msg=f"{path} should hold the note of an upgrade, found: {error}. Remove it, then run again.")
-    new = noted(record, running, wanted, module.params["backup"]) if wanted else record
-    if new != record and not module.check_mode:
-        try:
-            save_record(path, new)
-        except ConfigSetError as error:
-            module.fail_json(msg=f"The release to go back to can't be noted: {error}.")
-    module.exit_json(changed=new != record, running=running, back_to=way_back(new, running), record=new)
+        module.exit_json(**upgrade_record.run(module.params, module.check_mode))
+    except upgrade_record.RecordError as error:
+        module.fail_json(msg=str(error))
 
 
 if __name__ == "__main__":
