@@ -457,31 +457,22 @@ class Client(HttpClient):
         expected: int,
         parsed: bool = True,
     ) -> t.Any:
+        def ask() -> t.Any:
+            login, advice = self._headers(), "Give the login of a user who may do this."
+            url, trusted = self.base + path, self.login.ca_path
+            asked = HttpRequest(method, url, data, login, content, expected, advice, trusted, parsed)
+            answer, _headers = self.exchange(asked)
+            self._token_worked = bool(self._token)
+            return answer
+
         try:
-            return self._ask(method, path, data, content, expected, parsed)
+            return ask()
         except GlanceError as error:
             # A token that has worked has ended before its time, as one does with a changed password.
             if error.status != 401 or not self._token_worked:
                 raise
         self._token, self._token_worked = "", False
-        return self._ask(method, path, data, content, expected, parsed)
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        data: t.Callable[[], t.Any],
-        content: dict[str, str],
-        expected: int,
-        parsed: bool,
-    ) -> t.Any:
-        login = self._headers()
-        advice = "Give the login of a user who may do this."
-        answer, _headers = self.exchange(
-            HttpRequest(method, self.base + path, data, login, content, expected, advice, self.login.ca_path, parsed)
-        )
-        self._token_worked = bool(self._token)
-        return answer
+        return ask()
 
     def _headers(self) -> dict[str, str]:
         """What says who asks; a token of Keystone is asked for at first, and again when it has nearly ended."""
