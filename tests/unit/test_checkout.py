@@ -9,8 +9,8 @@ import tarfile
 
 import pytest
 import yaml
-from ansible_collections.glanceops.image_service.plugins.action.check_variables import judge
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.judgement import judge
 
 PROJECT = pathlib.Path(__file__).parents[2]
 DOCS = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md")), *sorted(PROJECT.glob("roles/*/README.md"))]

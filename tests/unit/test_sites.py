@@ -10,8 +10,8 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible_collections.glanceops.image_service.plugins.action.check_variables import judge
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.judgement import judge
 
 PROJECT = pathlib.Path(__file__).parents[2]
 SITES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((PROJECT / "tests/sites").glob("*.yml"))}

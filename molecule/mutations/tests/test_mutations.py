@@ -15,8 +15,9 @@ from typing import Any
 import mutations
 import pytest
 import yaml
-from ansible_collections.glanceops.image_service.plugins.action.check_variables import judge, unknown
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import is_secret_option
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.names import unknown
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.judgement import judge
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import operator_options
 
 testinfra_hosts = ["ansible://glance_api"]

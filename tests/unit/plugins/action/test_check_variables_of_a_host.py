@@ -117,22 +117,6 @@ def test_what_could_not_be_judged_yet_is_named(variables, waiting):
     assert check(variables)["waiting"] == waiting
 
 
-@pytest.mark.parametrize(
-    ("variables", "awaits"),
-    [
-        ({"a": "{{ ansible_facts.x }}"}, True),
-        ({"a": {"b": ["{{ ansible_facts.x }}"]}}, True),
-        ({"a": "{{ b }}", "b": "{{ c }}", "c": "{{ ansible_facts.x }}"}, True),
-        ({"a": "{{ b }}", "b": "{{ a }}"}, False),
-        ({"a": "b", "b": "{{ ansible_facts.x }}"}, False),
-        ({"a": "{{ bb }}", "b": "{{ ansible_facts.x }}"}, False),
-        ({"a": None}, False),
-    ],
-)
-def test_awaits_facts(variables, awaits):
-    assert c.awaits_facts("a", variables) is awaits
-
-
 def test_files_of_the_operators_own_are_judged_with_their_sources(tmp_path):
     (tmp_path / "rack.json").write_text("{}")
     entries = [

@@ -6,7 +6,8 @@ import re
 import mutations
 import pytest
 import yaml
-from ansible_collections.glanceops.image_service.plugins.action.check_variables import judge, unknown
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.names import unknown
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.judgement import judge
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import operator_options
 
 PROJECT = pathlib.Path(__file__).parents[4]

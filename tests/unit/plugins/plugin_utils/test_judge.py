@@ -6,8 +6,8 @@ import re
 
 import pytest
 import yaml
-from ansible_collections.glanceops.image_service.plugins.action.check_variables import judge
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import hosts
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.judgement import judge
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import operator_options
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import SERVICES
 from parties import Party
