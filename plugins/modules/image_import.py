@@ -250,7 +250,7 @@ reason:
   sample: impossible
 """
 
-from ansible_collections.glanceops.image_service.plugins.module_utils import image_import
+from ansible_collections.glanceops.image_service.plugins.module_utils import image_import, image_plan
 from ansible_collections.glanceops.image_service.plugins.module_utils.client import connect, finish, image_module
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_status import VISIBILITIES
 
@@ -259,7 +259,7 @@ def main() -> None:
     """Check the options, look, do what is to be done, and return it."""
     module = image_module(
         {
-            "method": {"type": "str", "required": True, "choices": list(image_import.METHODS)},
+            "method": {"type": "str", "required": True, "choices": list(image_plan.METHODS)},
             "name": {"type": "str"},
             "id": {"type": "str"},
             "uri": {"type": "str"},
@@ -285,7 +285,7 @@ def main() -> None:
         },
         required_one_of=[("name", "id")],
     )
-    target, wrong = image_import.checked(module.params)
+    target, wrong = image_plan.checked(module.params)
     client = connect(module, wrong, module.params["uri"])
     finish(module, client, image_import.run(client, module.params, target, module.check_mode, module._diff))
 

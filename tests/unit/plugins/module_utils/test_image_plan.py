@@ -1,7 +1,7 @@
 import hashlib
 
 import pytest
-from ansible_collections.glanceops.image_service.plugins.module_utils import image_import as i
+from ansible_collections.glanceops.image_service.plugins.module_utils import image_plan as i
 
 DATA = b"a disk"
 HASH = hashlib.sha512(DATA).hexdigest()
