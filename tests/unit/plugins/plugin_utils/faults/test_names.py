@@ -25,7 +25,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults imp
             "Glance-Release",
             ["Glance-Release is not a variable of glanceops.image_service (did you mean glance_release?)"],
         ),
-        ("glacne_of_another", []),
+        ("glancex_release_notes", []),
         (
             "glance_api port",
             ['"glance_api port" is not a variable of glanceops.image_service (did you mean glance_api_port?)'],
