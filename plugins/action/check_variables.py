@@ -89,7 +89,7 @@ class ActionModule(ActionBase):
                 waiting.append(name)
             else:
                 given[name] = value
-        table = self._loader.load_from_file(str(specs.RELEASES))
+        table = self._loader.load_from_file(str(specs.RELEASES), unsafe=True)
         beside = {hosts.SERVICES: services, hosts.PLATFORMS: table[hosts.PLATFORMS]}
         if has_facts(variables):
             beside[hosts.FACTS] = variables["ansible_facts"]

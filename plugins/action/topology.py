@@ -111,7 +111,7 @@ class ActionModule(ActionBase):
         return unread(task_vars.get("ansible_inventory_sources") or (), data.processed_sources)
 
     def _releases(self) -> Mapping[str, Any]:
-        return self._loader.load_from_file(str(specs.RELEASES))["__glance_releases"]
+        return self._loader.load_from_file(str(specs.RELEASES), unsafe=True)["__glance_releases"]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what roles can't know alone, or fail with all that is wrong with the inventory."""

@@ -24,5 +24,10 @@ def operator_options(specs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, 
 
 
 def read(loader: Any) -> list[Mapping[str, Any]]:
-    """Return the argument specs of all roles, read with Ansible's *loader*, which reads each file once in a run."""
-    return [loader.load_from_file(str(path)) for path in sorted(ROLES.glob("*/meta/argument_specs.yml"))]
+    """Return the argument specs of all roles, read with Ansible's *loader*, which reads each file once in a run.
+
+    They are to be looked at alone: all who read them with the same loader have the same ones.
+    """
+    # A copy of all of them takes about as long as reading them, for each host.
+    paths = sorted(ROLES.glob("*/meta/argument_specs.yml"))
+    return [loader.load_from_file(str(path), unsafe=True) for path in paths]
