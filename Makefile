@@ -20,9 +20,13 @@ IMAGE ?=
 BACKUP ?=
 # How much of `make test` runs at a time: most of it waits for one host, or for one process on this machine.
 JOBS ?= $(shell nproc)
-# Scenarios of `make test`, in this order, and those that only `make test-all` runs besides.
+# Scenarios of `make test`.
 SCENARIOS := default keystone
-LONG_SCENARIOS := together changes mutations identity scrubber backup releases tls legacy cluster mounts upgrade jump secrets
+# Scenarios that take turns after `make test` in CI, each of which takes half an hour at most, and those that take longer.
+TURNS := together identity scrubber releases tls legacy cluster mounts jump audit
+LONGEST := changes mutations backup upgrade secrets
+# What `make test-all` runs besides.
+LONG_SCENARIOS := $(TURNS) $(LONGEST)
 # Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
 CORES := 2.19.14 2.20.10 2.21.5
 # Sizes that `make benchmark` measures, of 1, 3, 6 and 12; empty: all.
@@ -120,8 +124,16 @@ verify: ## upload an image where users come in, download it and delete it
 .PHONY: test
 test: .venv/.complete ## run every test that CI runs, several at a time
 	@echo 'Running lint, unit and sanity tests, and the scenarios $(SCENARIOS); make test-all runs $(LONG_SCENARIOS) too.'
-	@# The longest first, so that nothing waits for it.
-	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target $(firstword $(SCENARIOS:%=molecule-%)) lint unit sanity molecule
+	@# The longest first, so that nothing waits for it; but what is wrong at first sight is told at once.
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target $(firstword $(SCENARIOS:%=molecule-%)) lint molecule unit sanity
+
+.PHONY: test-turn
+test-turn: .venv/.complete ## run the longer scenario whose turn it is, by the number of commits
+	@if [ "$$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ] && commits=$$(git rev-list --count HEAD 2>/dev/null); then \
+	  why="commit $$commits of this history"; else commits=0; why="the first, since no whole history is here"; fi; \
+	set -- $(TURNS); shift $$((commits % $$#)); \
+	$(call say,"It is the turn of $$1 among $(words $(TURNS)) longer scenarios: $$why"); \
+	$(MAKE) --no-print-directory molecule-$$1
 
 .PHONY: test-all
 test-all: test $(LONG_SCENARIOS:%=molecule-%) ## run the longer scenarios too

@@ -165,6 +165,57 @@ def test_playbook_does_not_end_well_without_its_inventory(options):
     assert "inventory" in ended.stderr
 
 
+@pytest.fixture
+def history(tmp_path):
+    """Make a repository with so many commits; gives its folder."""
+
+    def history(commits):
+        as_nobody = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.com")
+        folder = tmp_path / f"{commits} commits"
+        run("git", "init", "--quiet", str(folder))
+        for _commit in range(commits):
+            run("git", *as_nobody, "commit", "--quiet", "--allow-empty", "--message=x", cwd=folder)
+        return folder
+
+    return history
+
+
+def turn(git_folder):
+    """Return the scenario whose turn it is with a history, and what is said of it."""
+    shown = run("make", "--dry-run", "test-turn", GIT_DIR=str(git_folder))
+    assert shown.returncode == 0, shown.stderr
+    (scenario,) = re.findall(r"^molecule test --scenario-name (\S+)$", shown.stdout, re.MULTILINE)
+    (said,) = re.findall(r"^It is the turn of .*$", shown.stdout, re.MULTILINE)
+    assert f"It is the turn of {scenario} among " in said
+    return scenario, said
+
+
+def test_longer_scenarios_take_turns_by_the_number_of_commits(history):
+    turns = re.search(r"^TURNS := (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    assert len(turns) > 5
+    for commits in (1, 2, len(turns) + 2):
+        scenario, said = turn(history(commits) / ".git")
+        assert scenario == turns[commits % len(turns)]
+        assert said.endswith(f": commit {commits} of this history")
+
+
+def test_the_first_scenario_has_its_turn_where_there_is_no_whole_history(history, tmp_path):
+    whole, shallow = history(3), tmp_path / "shallow"
+    run("git", "clone", "--quiet", "--depth=1", f"file://{whole}", str(shallow))
+    empty = history(0)
+    found = [turn(folder) for folder in (shallow / ".git", empty / ".git", tmp_path / "nowhere")]
+    assert len(set(found)) == 1
+    assert found[0][0] == turn(history(10) / ".git")[0]
+    assert found[0][1].endswith(": the first, since no whole history is here")
+
+
+def test_every_scenario_is_run_by_a_target():
+    listed = re.findall(r"^(?:SCENARIOS|TURNS|LONGEST) := (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    assert sorted(" ".join(listed).split()) == sorted(
+        path.parent.name for path in PROJECT.glob("molecule/*/molecule.yml")
+    )
+
+
 # Names that differ from the examples in each of their letters.
 NAMES = ["mine", "jingle", "sangle", "sitgle", "sinkle", "singae", "singly", "clusted", "single2", "clusters", "s"]
 PRIVATE = [

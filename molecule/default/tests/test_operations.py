@@ -28,16 +28,6 @@ def test_run_without_a_change_is_short_and_changes_nothing(site, service, host_n
     assert service.state() == before
 
 
-def test_what_was_changed_by_hand_is_mended_by_the_next_run(site, host, api):
-    host.check_output("echo '# by hand' >> /etc/glance/glance-api.conf; systemctl disable glance-proxy")
-    host.check_output("mariadb --execute \"REVOKE DROP ON glance.* FROM glance@'127.0.0.0/255.0.0.0'\"")
-    mended = site()
-    assert mended.rc == 0, mended.output
-    # The account, the files, the restart with the proxy.
-    assert mended.changed == 3, mended.output
-    assert api.request("GET", "/v2/images").status == 200
-
-
 def test_service_that_is_still_loading_can_be_restarted(host, service, api, wait_until, kill):
     host.check_output("systemctl restart glance-api")
     try:

@@ -36,3 +36,13 @@ def test_what_differs_on_a_host_is_mended_by_the_next_run(site, host, api, comma
     again = site()
     assert again.rc == 0, again.output
     assert sum(counts["ok"] + counts["skipped"] for counts in again.recap.values()) <= 14, again.output
+
+
+def test_all_that_differs_is_mended_by_one_run(site, host, api):
+    host.check_output("echo '# by hand' >> /etc/glance/glance-api.conf; systemctl disable glance-proxy")
+    host.check_output("mariadb --execute \"REVOKE DROP ON glance.* FROM glance@'127.0.0.0/255.0.0.0'\"")
+    mended = site()
+    assert mended.rc == 0, mended.output
+    # The account, the files, the restart with the proxy.
+    assert mended.changed == 3, mended.output
+    assert api.request("GET", "/v2/images").status == 200
