@@ -61,20 +61,23 @@ def test_a_client_gets_no_new_tries_by_a_header(anonymous):
             assert listing(asked) == 429
 
 
-def test_clients_of_a_trusted_proxy_are_limited_each_and_a_password_is_forgotten_at_once(
+def test_a_trusted_proxy_is_believed_its_clients_are_limited_each_and_a_password_is_forgotten_at_once(
     anonymous, as_user, users_password, site
 ):
     assert listing(as_user("u1")) == 200
     users = [
         {"name": name, "project": name, "roles": ["admin"], "password": users_password} for name in ("admin", "u2")
     ]
-    run = site({"glance_api_trusted_proxies": ["127.0.0.1"], "glance_basic_users": users})
+    run = site({"glance_api_trusted_proxies": ["127.0.0.0/8"], "glance_basic_users": users})
     assert run.rc == 0, run.output
     assert listing(anonymous.with_password("u1", users_password)) == 401
     one, other = (anonymous.asked_with({"X-Forwarded-For": f"10.9.9.9, 192.0.2.{number}"}) for number in (1, 2))
     assert guess(one)[-1] == 429
     assert listing(other.with_password("admin", "wrong")) == 401
     assert listing(as_user("u2").asked_with({"X-Forwarded-For": "192.0.2.2"})) == 200
+    said = {"X-Forwarded-Host": "image.example.com", "X-Forwarded-Proto": "https"}
+    versions = as_user("u2").asked_with(said).request("GET", "/versions").json["versions"]
+    assert {link["href"] for each in versions for link in each["links"]} == {"https://image.example.com/v2/"}
 
 
 def test_users_that_are_there_take_as_long_as_others(anonymous, host):

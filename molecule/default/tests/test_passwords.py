@@ -128,16 +128,6 @@ def test_changed_users_count_at_once_and_no_request_fails(site, service, poller,
     assert as_user("u2").request("GET", "/v2/images").status == 200
 
 
-def test_what_haproxy_can_not_take_is_refused_and_leaves_the_service_alone(site, service, api):
-    before = service.state()
-    run = site({"glance_api_bind_address": "127.0.0.1 ssl"})
-    assert run.rc != 0
-    assert "127.0.0.1 ssl" in run.failures, run.output
-    assert run.changed == 0
-    assert service.state() == before
-    assert api.request("GET", "/healthcheck").status == 200
-
-
 def test_only_our_haproxy_starts_with_the_host(host):
     enabled = {name: host.service(name).is_enabled for name in ("glance-api", "glance-proxy", "haproxy")}
     assert enabled == {"glance-api": True, "glance-proxy": True, "haproxy": False}
