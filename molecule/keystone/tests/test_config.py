@@ -1,4 +1,4 @@
-"""What becomes of wrong variables, what shows of the password, and what playbooks ask the API as Glance's own user."""
+"""What becomes of wrong variables, and what playbooks ask the API as Glance's own user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import testinfra
 
 testinfra_hosts = ["ansible://glance_api"]
-# What only Keystone or the host can tell; tests/unit/playbooks has the rest.
+# What only Keystone or the host can tell; tests/unit/plugins has the rest.
 REFUSALS = {
     "only another password": (
         {"glance_keystone_password": "wrong"},
@@ -56,30 +56,6 @@ def test_refusal_names_the_fault_and_leaves_the_service_alone(site, service, api
     assert "hidden" not in run.failures
     assert service.state() == before
     assert api.request("GET", "/healthcheck").status == 200
-
-
-def test_password_and_tokens_show_nowhere(site, playbook, host, password, as_user):
-    shown = site({"glance_config": {"DEFAULT": {"limit_param_default": 20}}}, "--diff", "-vvv")
-    assert shown.rc == 0, shown.output
-    assert "+limit_param_default = 20" in shown.output
-    # For the host of the API alone: the one that registers the service would refuse it before.
-    other = "{{ ('x' ~ lab_password) if inventory_hostname == 'api1' else lab_password }}"
-    new = site({"glance_keystone_password": other, "lab_password": f" \"$1'{password}%$ "}, "--diff", "-vvv")
-    assert new.rc != 0
-    assert "401" in new.failures
-    status = playbook("status.yml", None, "-vvv")
-    sample = playbook("sample_image.yml", None, "-vvv")
-    assert (status.rc, sample.rc) == (0, 0), status.output + sample.output
-    as_user("admin").made += re.findall(r"sample is active: .*id ([0-9a-f-]{36})", sample.output)[:1]
-    # The control: that is where it stands, for the service alone.
-    config = host.file("/etc/glance/glance-api.conf")
-    assert password in config.content_string
-    assert (config.user, config.group, config.mode) == ("root", "glance", 0o640)
-    places = [run.output for run in (shown, new, status, sample)]
-    places += [host.check_output("journalctl --quiet --output=cat"), host.check_output("ps -eo args")]
-    assert [place for place in places if password in place] == []
-    # Keystone's tokens begin so.
-    assert [place for place in places if "gAAAA" in place] == []
 
 
 def test_scrubber_is_told_nothing_of_keystone(host, password):
