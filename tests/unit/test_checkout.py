@@ -209,11 +209,13 @@ def test_the_first_scenario_has_its_turn_where_there_is_no_whole_history(history
     assert found[0][1].endswith(": the first, since no whole history is here")
 
 
-def test_every_scenario_is_run_by_a_target():
-    listed = re.findall(r"^(?:SCENARIOS|TURNS|LONGEST) := (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
-    assert sorted(" ".join(listed).split()) == sorted(
-        path.parent.name for path in PROJECT.glob("molecule/*/molecule.yml")
-    )
+def test_every_scenario_is_run_by_a_target_and_in_the_readme():
+    lists = dict(re.findall(r"^(SCENARIOS|TURNS|LONGEST) := (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    all_of_them = sorted(name for names in lists.values() for name in names.split())
+    assert all_of_them == sorted(path.parent.name for path in PROJECT.glob("molecule/*/molecule.yml"))
+    rows = dict(re.findall(r"^\| scenario `(\w+)`,? ?([^|]*) \|", (PROJECT / "README.md").read_text(), re.MULTILINE))
+    said = {"SCENARIOS": "", "TURNS": "in turn", "LONGEST": "by `make test-all` only"}
+    assert rows == {name: said[which] for which, names in lists.items() for name in names.split()}
 
 
 # Names that differ from the examples in each of their letters.
