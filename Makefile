@@ -122,7 +122,7 @@ upgrade: ## bring every host to another release: make upgrade RELEASE=2026.2
 verify: ## upload an image where users come in, download it and delete it
 
 .PHONY: test
-test: .venv/.complete ## run every test that CI runs, several at a time
+test: .venv/.complete ## lint, unit and sanity tests, and two scenarios, several at a time
 	@echo 'Running lint, unit and sanity tests, and the scenarios $(SCENARIOS); make test-all runs $(LONG_SCENARIOS) too.'
 	@# The longest first, so that nothing waits for it; but what is wrong at first sight is told at once.
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target $(firstword $(SCENARIOS:%=molecule-%)) lint molecule unit sanity
