@@ -12,23 +12,26 @@ COLLECTIONS = pathlib.Path(action.__file__).parents[5]
 
 
 @pytest.fixture
-def play(tmp_path):
-    """Run the task on this machine as an operator does; return its registered result and the whole output."""
+def plays(tmp_path):
+    """Run a task for each of several changes on this machine, in one play; gives their results and the whole output."""
     wheels = fake_wheels.make_wheelhouse(tmp_path / "wheelhouse")
     listed = tmp_path / "wheels.txt"
     listed.write_text("alpha==1.0  # sdist\nbeta==2.0\n")
     task = {"release": "r1", "wheels": str(listed), "root": str(tmp_path / "root"), "python": sys.executable,
             "cache": str(tmp_path / "cache"), "directory": str(wheels)}  # fmt: skip
 
-    def run(*options, **changes):
-        result = tmp_path / "result.json"
+    def run(options, all_changes):
+        result = tmp_path / "results.json"
         result.unlink(missing_ok=True)
-        write = {"ansible.builtin.copy": {"content": "{{ venv | to_json }}", "dest": str(result)}, "check_mode": False}
-        book = [{"hosts": "localhost", "gather_facts": False, "tasks": [
-            {"glanceops.image_service.release_venv": {**task, **changes}, "register": "venv", "ignore_errors": True},
-            write]}]  # fmt: skip
+        names = [f"venv{number}" for number in range(len(all_changes))]
+        tasks = [
+            {"glanceops.image_service.release_venv": {**task, **changes}, "register": name, "ignore_errors": True}
+            for name, changes in zip(names, all_changes)
+        ]
+        write = {"content": f"{{{{ [{', '.join(names)}] | to_json }}}}", "dest": str(result)}
+        tasks.append({"ansible.builtin.copy": write, "check_mode": False})
         (tmp_path / "ansible.cfg").touch()
-        (tmp_path / "play.yml").write_text(json.dumps(book))
+        (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
         environment = {
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
@@ -42,6 +45,17 @@ def play(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(result.read_text()), done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def play(plays):
+    """Run the task once."""
+
+    def run(*options, **changes):
+        (result,), output = plays(options, [changes])
+        return result, output
 
     return run
 
@@ -73,19 +87,18 @@ def test_a_playbook_never_shows_the_index_password(play):
     assert "index_url" in result["msg"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"python_floor": "4.0"}, "localhost: expected Python 4.0 or newer, found 3."),
-        ({"python_below": "3.9"}, "localhost: expected a Python older than 3.9, found 3."),
-        ({"python_below": "four"}, "python_below: expected a version as 3.11, found 'four'"),
-        ({"python_floor": "three"}, "expected a version as 3.11, found 'three'"),
-        ({"python": "/nowhere/python3"}, "expected a Python interpreter at /nowhere/python3, found none"),
-        ({"release": "../r1"}, "expected a plain name as 2026.2"),
-        ({"wheels": "/nowhere.txt"}, "expected a list of wheels at /nowhere.txt"),
-    ],
-)
-def test_a_playbook_is_told_what_is_wrong(play, changes, said):
-    result, _dummy = play(**changes)
-    assert result["failed"] is True
-    assert said in result["msg"]
+WRONG = [
+    ({"python_floor": "4.0"}, "localhost: expected Python 4.0 or newer, found 3."),
+    ({"python_below": "3.9"}, "localhost: expected a Python older than 3.9, found 3."),
+    ({"python_below": "four"}, "python_below: expected a version as 3.11, found 'four'"),
+    ({"python_floor": "three"}, "expected a version as 3.11, found 'three'"),
+    ({"python": "/nowhere/python3"}, "expected a Python interpreter at /nowhere/python3, found none"),
+    ({"release": "../r1"}, "expected a plain name as 2026.2"),
+    ({"wheels": "/nowhere.txt"}, "expected a list of wheels at /nowhere.txt"),
+]
+
+
+def test_a_playbook_is_told_what_is_wrong(plays):
+    results, _dummy = plays([], [changes for changes, _said in WRONG])
+    assert [result["failed"] for result in results] == [True] * len(WRONG)
+    assert [said for result, (_changes, said) in zip(results, WRONG) if said not in result["msg"]] == []

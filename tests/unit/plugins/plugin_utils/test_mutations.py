@@ -1,5 +1,6 @@
 """What the control machine says of mutated inventories: nothing, or a sentence without internals and secrets."""
 
+import functools
 import pathlib
 import re
 
@@ -40,6 +41,13 @@ def told(variables):
     return unknown(variables, KNOWN) + judge(given, KNOWN, (), RELEASES)
 
 
+@functools.cache
+def told_of(number):
+    """Return what it says of the case with a number."""
+    (case,) = [each for each in CASES if each.number == number]
+    return told(case.variables)
+
+
 @pytest.mark.parametrize("stores", mutations.STORES)
 @pytest.mark.parametrize("auth", mutations.AUTHS)
 def test_what_is_mutated_is_right_before(stores, auth):
@@ -48,7 +56,7 @@ def test_what_is_mutated_is_right_before(stores, auth):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.number))
 def test_a_mutation_is_let_through_or_told_in_a_sentence(case):
-    sentences = told(case.variables)
+    sentences = told_of(case.number)
     assert len(sentences) <= MOST, case
     assert sentences or case.kind not in ALWAYS or case.what.endswith("called Fast"), case
     for sentence in sentences:
@@ -62,4 +70,4 @@ def test_the_mutations_are_many_always_the_same_and_often_refused():
     assert len({repr(case.variables) for case in CASES}) == mutations.COUNT == 300
     assert [str(case) for case in mutations.cases()] == [str(case) for case in CASES]
     assert {(case.stores, case.auth) for case in CASES} == {(s, a) for s in mutations.STORES for a in mutations.AUTHS}
-    assert sum(bool(told(case.variables)) for case in CASES) > mutations.COUNT / 3
+    assert sum(bool(told_of(case.number)) for case in CASES) > mutations.COUNT / 3
