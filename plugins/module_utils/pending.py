@@ -22,7 +22,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils import (
 from ansible_collections.glanceops.image_service.plugins.module_utils.manage import ManageError
 
 VENV = "@venv@"
-"""What stands in texts and targets of items for the virtual environment, which only the host can tell."""
+"""What stands in items and options for the virtual environment, which only the host can tell."""
 
 
 def of_host(params: Mapping[str, Any], unwanted: list[str]) -> Iterator[str]:
@@ -98,9 +98,13 @@ def of_units(units: list[str], resting: list[str], url: str, check: str) -> Iter
             yield f"{check} should end well"
 
 
-def _filled(items: list[dict[str, Any]], venv: str) -> list[dict[str, Any]]:
-    texts = ("content", "target")
-    return [{**item, **{key: item[key].replace(VENV, venv) for key in texts if item.get(key)}} for item in items]
+def _filled(value: Any, venv: str) -> Any:
+    """Return *value* with the path of the virtual environment in each of its texts."""
+    if isinstance(value, dict):
+        return {key: _filled(part, venv) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_filled(part, venv) for part in value]
+    return value.replace(VENV, venv) if isinstance(value, str) else value
 
 
 _VENV_OPTIONS: dict[str, Any] = {
@@ -147,7 +151,7 @@ def look(params: Mapping[str, Any]) -> list[str]:
     if params["accounts"]:
         later.append(lambda: iter(mariadb_accounts.look(params["accounts"])))
     if params["schema"]:
-        later.append(lambda: of_schema(params["schema"]))
+        later.append(lambda: of_schema(_filled(params["schema"], venv)))
     later.append(lambda: of_units(*(params[name] for name in ("units", "resting_units", "health_url", "health_unit"))))
     # What takes long is left out once there is something to do.
     for part in later:

@@ -12,6 +12,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.release_ve
 from ansible_collections.glanceops.image_service.plugins.module_utils.service import Health, ServiceError
 
 UNIT = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+VENV = "/opt/glance/2026.2-abc"
 OWNER = {"owner": pwd.getpwuid(os.getuid())[0], "group": grp.getgrgid(os.getgid())[0]}
 
 
@@ -21,7 +22,7 @@ class Host:
     def __init__(self, monkeypatch, folder):
         self.folder = folder
         self.host = {"missing_packages": [], "user_pending": False, "deployed": ["glance-api"], "pending_mounts": []}
-        self.venv = {"complete": True, "path": "/opt/glance/2026.2-abc"}
+        self.venv = {"complete": True, "path": VENV}
         self.schema = {"changed": False}
         self.accounts = []
         self.units = {
@@ -31,10 +32,12 @@ class Host:
         self.health = Health(True, False, "200 OK")
         self.last = Health(True, False, "ended well")
         self.asked = []
+        self.given = {}
 
         def part(name):
-            def run(*_arguments):
+            def run(*arguments):
                 self.asked.append(name)
+                self.given[name] = arguments
                 found = getattr(self, name)
                 if isinstance(found, Exception):
                     raise found
@@ -62,9 +65,9 @@ class Host:
             },
             {"path": f"{folder}/current", "kind": "link", "target": "@venv@"},
         ]
-        (folder / "conf").write_text("venv = /opt/glance/2026.2-abc\n")
+        (folder / "conf").write_text(f"venv = {VENV}\n")
         (folder / "conf").chmod(0o640)
-        (folder / "current").symlink_to("/opt/glance/2026.2-abc")
+        (folder / "current").symlink_to(VENV)
         self.record = str(folder / "sets/glance-api.json")
         wanted = config_items.wanted(pending._filled(self.items, self.venv["path"]), True)
         config_set.swap(wanted, ([], []), self.record)
@@ -80,7 +83,12 @@ class Host:
                 "items": self.items,
                 "record_directory": str(self.folder / "sets"),
                 "accounts": {"user": "glance", "clients": "127.0.0.1", "password": "p", "database": "glance"},
-                "schema": {"manage": "/m", "config_file": "/c"},
+                "schema": {
+                    "manage": "/m",
+                    "config_file": "/c",
+                    "python": "@venv@/bin/python",
+                    "metadefs": "@venv@/etc",
+                },
                 "units": ["a.service"],
                 "resting_units": ["b.timer"],
                 "health_url": "http://127.0.0.1:9292/healthcheck",
@@ -97,6 +105,8 @@ def host(monkeypatch, tmp_path):
 
 def test_nothing_is_pending_on_a_host_that_is_as_it_should_be(host):
     assert host.look() == []
+    schema = host.given["schema"][0]
+    assert (schema["python"], schema["metadefs"]) == (f"{VENV}/bin/python", f"{VENV}/e")
     assert host.look(health_url="", health_unit="check.service") == []
     assert host.look(host=None, venv=None, accounts=None, schema=None, items=[], record_directory="") == []
 
