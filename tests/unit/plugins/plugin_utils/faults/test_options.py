@@ -1,4 +1,5 @@
 import pathlib
+import re
 
 import pytest
 import yaml
@@ -273,3 +274,31 @@ def test_all_variables_with_options_of_files_and_units_are_looked_at():
     known = {word for name in names for word in (name,)}
     told = {word.strip(",)") for owned in o.OWNED for word in f"{owned.by} {owned.registry}".split()}
     assert {word for word in told if word.startswith("glance_") and not word.endswith("*")} - known == set()
+
+
+# What the role works out, and an operator may change.
+OPINIONS = {
+    ("DEFAULT", "worker_self_reference_url"),
+    ("database", "max_pool_size"),
+    # Judged together: a paste file of the operator has flavors of its own.
+    ("paste_deploy", "config_file"),
+    ("paste_deploy", "flavor"),
+    ("oslo_concurrency", "lock_path"),
+    ("os_glance_staging_store", "filesystem_store_datadir"),
+    ("os_glance_tasks_store", "filesystem_store_datadir"),
+}
+
+
+def from_variables(path):
+    """Give section and option of each line of a template whose value comes from a variable."""
+    section = "DEFAULT"
+    for line in path.read_text().splitlines():
+        if heading := re.fullmatch(r"\[(.+)\]", line):
+            section = heading[1]
+        elif option := re.match(r"(\w+) = .*\{\{.*glance_", line):
+            yield section, option[1]
+
+
+@pytest.mark.parametrize("path", sorted(PROJECT.glob("roles/*/templates/*.conf.j2")), ids=lambda path: path.name)
+def test_an_option_that_a_variable_sets_is_refused_elsewhere(path):
+    assert {pair for pair in from_variables(path) if not any(each.fits(*pair) for each in o.OWNED)} <= OPINIONS
