@@ -313,3 +313,13 @@ def test_a_role_in_a_play_of_ones_own_refuses_wrong_variables_and_gathers_the_fa
     assert "glance_scrub_tme is not a variable of glanceops.image_service" in failed["own"]
     assert "[DEFAULT] daemon should be set by glance_scrubber_mode" in failed["own"]
     assert run.stdout.count("changed=0") == len(ROLES) + 2
+
+
+@pytest.mark.parametrize(("role", "entry", "said"), [("api", "verify", "failed=0"), ("scrubber", "audit", "login")])
+def test_an_entry_point_in_a_play_of_ones_own_needs_no_word_of_other_hosts(tmp_path, role, entry, said):
+    tasks = [{"ansible.builtin.import_role": {"name": f"glanceops.image_service.{role}", "tasks_from": entry}}]
+    (tmp_path / "play.json").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    variables = ["--extra-vars", json.dumps(LOCAL)]
+    run = ansible("ansible-playbook", "--inventory=h,", "--check", *variables, f"{tmp_path}/play.json")
+    assert "undefined" not in run.stdout, run.stdout
+    assert said in run.stdout, run.stdout
