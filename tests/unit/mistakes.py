@@ -22,7 +22,7 @@ def operator_options():
     specs = [yaml.safe_load(path.read_text()) for path in sorted(PROJECT.glob("roles/*/meta/argument_specs.yml"))]
     entries = [entry for spec in specs for entry in spec["argument_specs"].values()]
     found = {name: option for entry in entries for name, option in (entry.get("options") or {}).items()}
-    return {name: option for name, option in sorted(found.items()) if not name.startswith("glance_common_")}
+    return dict(sorted(found.items()))
 
 
 def mistakes():
