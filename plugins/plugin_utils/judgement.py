@@ -126,7 +126,7 @@ def judge(
         if faults_of is values.faults or faults_of is last[-1]:
             refused = {name for name, sentences in wrong.items() if sentences}
     # A judgement with a reason comes before the plain one of the specification.
-    checked = ArgumentSpecValidator({name: {**option, "required": False} for name, option in known.items()}).validate(
-        {name: value for name, value in given.items() if name not in wrong}
-    )
+    shaped = {name: value for name, value in given.items() if name not in wrong and name in known}
+    # Of these alone: it fills defaults of dictionaries in place, and all judgements of a run have the specs in common.
+    checked = ArgumentSpecValidator({name: {**known[name], "required": False} for name in shaped}).validate(shaped)
     return [sentence for sentences in wrong.values() for sentence in sentences] + checked.error_messages

@@ -1,5 +1,7 @@
 """Which judges a host has, by its groups, and what they wait for; what they say is in test_judge.py."""
 
+import copy
+
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import judgement, specs
@@ -58,3 +60,13 @@ def test_what_judges_will_ask_for_is_waited_for(services, given, facts, unknown)
 def test_what_playbooks_hand_over_are_variables():
     known = specs.operator_options(specs.read(DataLoader()))
     assert judgement.HANDED.keys() - known.keys() == set()
+
+
+def test_a_judgement_leaves_what_all_have_in_common_as_it_is():
+    known = specs.operator_options(specs.read(DataLoader()))
+    before = copy.deepcopy(known)
+    given = {"glance_database_install": True, "glance_mounts": [{"path": "/srv", "src": "nas:/x"}]}
+    told = judgement.judge(given, known)
+    assert known == before
+    # A second one, when facts are known, says the same.
+    assert judgement.judge(given, known) == told
