@@ -106,7 +106,7 @@ def host(monkeypatch, tmp_path):
 def test_nothing_is_pending_on_a_host_that_is_as_it_should_be(host):
     assert host.look() == []
     schema = host.given["schema"][0]
-    assert (schema["python"], schema["metadefs"]) == (f"{VENV}/bin/python", f"{VENV}/e")
+    assert (schema["python"], schema["metadefs"]) == (f"{VENV}/bin/python", f"{VENV}/etc")
     assert host.look(health_url="", health_unit="check.service") == []
     assert host.look(host=None, venv=None, accounts=None, schema=None, items=[], record_directory="") == []
 
