@@ -47,15 +47,18 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def scrub(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Remove what is due; return how much that was, and what waits then. Raises ProgramError, ServiceError."""
+    """Remove what is due; return how much that was, and what waits then. Raises ProgramError, ServiceError.
+
+    A run begins also when nothing is due: it takes up images that Glance deleted without their data.
+    """
     mode, timeout = params["mode"], params["timeout"]
     pending = PendingImages(params, timeout + _GRACE_SECONDS)
-    before = pending.ask("show")
-    if before["due"] and not check_mode:
-        scrub_by_daemon(pending, timeout) if mode == "daemon" else scrub_by_unit(timeout)
-    after = pending.ask("show") if before["due"] else before
+    before = after = pending.ask("show")
+    if not check_mode:
+        scrub_by_daemon(pending, before["due"] > 0, timeout) if mode == "daemon" else scrub_by_unit(timeout)
+        after = pending.ask("show")
     return {
-        "changed": before["due"] > 0,
+        "changed": before["due"] > 0 or after["count"] > before["count"],
         "removed": before["due"],
         "waiting": after["count"],
         "msg": summary(before, after, check_mode),
@@ -79,12 +82,13 @@ def settle(mode: str, timeout: float) -> None:
         state = service.properties(_UNIT)
 
 
-def scrub_by_daemon(pending: PendingImages, timeout: float) -> None:
-    """Begin a run of the daemon and wait until nothing is due; raises ProgramError with the reason otherwise."""
+def scrub_by_daemon(pending: PendingImages, due: bool, timeout: float) -> None:
+    """Begin a run of the daemon if an image is *due*, and wait until none is; raises ProgramError with the reason."""
     state = service.properties(_UNIT)["ActiveState"]
     if state not in ("active", "activating"):
         raise ProgramError(f"{_UNIT} is {state}: run site.yml")
-    settle("daemon", timeout)
+    if due:
+        settle("daemon", timeout)
     done = pending.run("check", f"--wait={min(timeout, _IDLE_SECONDS):.0f}")
     if done.returncode != 0:
         raise ProgramError(last_line(done.stderr))

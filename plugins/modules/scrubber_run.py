@@ -12,9 +12,10 @@ author:
   - glanceops contributors (@glanceops)
 description:
   - Runs the scrubber of this host once and fails, with their ids, when images that are due are not removed.
+  - The run also takes up images that Glance deleted without their data, which wait for their time from then on.
   - Or waits until no run is under way any more that began earlier.
   - Glance's daemon does not tell when a run is over, so with O(mode=daemon) it is restarted, which begins a run, and
-    what is left when none goes for 60 seconds is taken to be left behind.
+    what is left when none goes for 60 seconds is taken to be left behind. It is not restarted when nothing is due.
 options:
   mode:
     description: How the scrubber runs on this host, by a timer or as a daemon.

@@ -163,11 +163,3 @@ def host_name(certificate: str) -> str:
     except ValueError:
         return ""
     return next((name for name in found if not _is_address(name) and "*" not in name), "")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

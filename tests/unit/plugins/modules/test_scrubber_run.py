@@ -38,8 +38,19 @@ def journal_says(host, text, code=75):
 # ------------------------------------------------------------------------------------------------------- nothing is due
 
 
-@pytest.mark.parametrize("mode", ["timer", "daemon"])
-@pytest.mark.parametrize("check_mode", [False, True])
+CHECK = "pending_images check --wait=10"
+
+
+@pytest.mark.parametrize(
+    ("mode", "check_mode", "calls"),
+    [
+        ("timer", True, [SHOW]),
+        ("daemon", True, [SHOW]),
+        ("timer", False, [SHOW, START, SHOW]),
+        # A daemon is not restarted for it.
+        ("daemon", False, [SHOW, CHECK, SHOW]),
+    ],
+)
 @pytest.mark.parametrize(
     ("waiting", "msg"),
     [
@@ -48,13 +59,24 @@ def journal_says(host, text, code=75):
         ({"count": 2, "bytes": 10}, "No image was due; 2 images with 10 bytes can still be restored."),
     ],
 )
-def test_no_run_begins_when_nothing_is_due(host, mode, check_mode, waiting, msg):
-    host.waiting(**waiting)
+def test_a_run_with_nothing_due_changes_nothing(host, mode, check_mode, calls, waiting, msg):
+    host.waiting(waiting, **waiting)
+    host.unit(UNIT, ActiveState="active" if mode == "daemon" else "inactive")
+    host.on("check", "true")
     result = run(host, check_mode, mode=mode)
     assert (result["changed"], result["removed"], result["waiting"]) == (False, 0, waiting.get("count", 0))
     assert result["msg"] == msg
-    assert host.calls == [SHOW]
-    assert host.lines("looks") == []
+    assert host.calls == calls
+
+
+@pytest.mark.parametrize("mode", ["timer", "daemon"])
+def test_images_that_were_deleted_without_their_data_are_taken_up_though_nothing_is_due(host, mode):
+    host.waiting({"count": 2, "bytes": 10})
+    host.unit(UNIT, ActiveState="active" if mode == "daemon" else "inactive")
+    host.on("check", SCRUBBED)
+    result = run(host, mode=mode)
+    assert (result["changed"], result["removed"], result["waiting"]) == (True, 0, 2)
+    assert result["msg"] == "No image was due; 2 images with 10 bytes can still be restored."
 
 
 # --------------------------------------------------------------------------------------------------------- a run, timer
@@ -79,7 +101,6 @@ def test_what_is_due_is_scrubbed_once(host, before, after, msg):
     assert result["msg"] == msg
     assert host.calls == [SHOW, START, SHOW]
     assert run(host)["changed"] is False
-    assert host.calls.count(START) == 1
 
 
 @pytest.mark.parametrize("mode", ["timer", "daemon"])
