@@ -7,7 +7,7 @@ import yaml
 from packaging.version import Version
 
 PROJECT = pathlib.Path(__file__).parents[2]
-KINDS = ("modules", "filter", "test", "callback")
+KINDS = ("modules", "filter", "lookup", "test", "callback")
 
 
 def load(path):
