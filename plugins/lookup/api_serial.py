@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-
 DOCUMENTATION = r"""
 name: api_serial
 author: glanceops contributors (@glanceops)
@@ -35,6 +31,10 @@ _raw:
   type: list
   elements: raw
 """
+
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
 
 
 class LookupModule(LookupBase):
