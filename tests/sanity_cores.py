@@ -119,7 +119,7 @@ def check(core: str) -> str:
 
 
 def results() -> tuple[int, list[str]]:
-    """Tell how many tests passed, and which ones ansible-test left out: it ends well without them."""
+    """Tell how many tests passed, and which ones ansible-test left out: it succeeds without them."""
     passed = 0
     skipped = []
     for path in RESULTS.glob("*.xml"):

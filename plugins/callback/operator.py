@@ -14,7 +14,7 @@ short_description: What changes, what is said, and at the end why a run failed
 description:
   - One line for each play that has something to do, and one for each change.
   - Messages of C(ansible.builtin.debug) stand as they are.
-  - Nothing is shown of what is skipped, of what is well already, and of plays without hosts.
+  - Nothing is shown of what is skipped, of what is right already, and of plays without hosts.
   - On a terminal, a line that is overwritten tells which task is at work.
   - A failure is one line where it happens. Its reason is the last line of the run, once for all hosts that have it.
   - With C(-v) and more, all is shown as by P(ansible.builtin.default#callback), and the reasons at the end.

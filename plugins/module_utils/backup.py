@@ -335,31 +335,31 @@ class Maker:
         deadline = time.monotonic() + _LIMIT
         while True:
             tables, images = self.look()
-            lacking, now = self.take_all(images), time.monotonic()
-            again = any(image in since for image in lacking)
-            since = {image: since.get(image, now) for image in lacking}
-            lost = [image for image in lacking if now - since[image] >= _PATIENCE]
-            if len(lost) == len(lacking) or (lost and not self.request.allow_missing) or now > deadline:
+            missing, now = self.take_all(images), time.monotonic()
+            again = any(image in since for image in missing)
+            since = {image: since.get(image, now) for image in missing}
+            lost = [image for image in missing if now - since[image] >= _PATIENCE]
+            if len(lost) == len(missing) or (lost and not self.request.allow_missing) or now > deadline:
                 break
             if again:
                 time.sleep(_PAUSE)
         if self.request.verify:
-            lacking += self.damaged(images)
-        if lacking and not self.request.allow_missing:
+            missing += self.damaged(images)
+        if missing and not self.request.allow_missing:
             raise BackupError(
                 f"every active image should have its whole data in its store, found none or other data for "
-                f"{ids_of(lacking)}: bring it back there, delete these images, or set glance_backup_allow_missing to "
+                f"{ids_of(missing)}: bring it back there, delete these images, or set glance_backup_allow_missing to "
                 "true"
             )
         self.drop_others(images)
         return tables, images
 
     def take_all(self, images: Iterable[Image]) -> list[str]:
-        """Take what is not held yet; returns the ids of images of which something is lacking."""
-        lacking = []
+        """Take what is not held yet; returns the ids of images of which something is missing."""
+        missing = []
         for image in images:
             if image.lost:
-                lacking.append(image.id)
+                missing.append(image.id)
             for place in image.places:
                 key = (image.id, place.path, image.os_hash_value or image.checksum)
                 held = self.held.get(key)
@@ -371,8 +371,8 @@ class Maker:
                 if held is not None:
                     place.held, place.mode = held.held, held.mode
                 elif place.required:
-                    lacking.append(image.id)
-        return lacking
+                    missing.append(image.id)
+        return missing
 
     def damaged(self, images: Iterable[Image]) -> list[str]:
         """Return the ids of images whose held data is not what their record says; that is not held then."""

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All configuration of a service put in place at once, the set before brought back, or the set removed."""
+"""All configuration of a service put in place at once, the previous set restored, or the set removed."""
 
 from __future__ import annotations
 

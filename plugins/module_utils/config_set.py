@@ -321,7 +321,7 @@ def look(wanted: list[dict[str, Any]], record_path: str) -> Look:
     return Look(record, found, changed, stale, left_to_others(wanted, record, shared))
 
 
-# ----------------------------------------------------------------------------------- swap, confirm, bring back, forget
+# ----------------------------------------------------------------------------------- swap, confirm, restore, forget
 
 
 def secret_paths(wanted: Iterable[dict[str, Any]], record: dict[str, Any], kept: Collection[str]) -> list[str]:

@@ -151,7 +151,7 @@ class Engine:
     def __init__(self, login: Login, work: str) -> None:
         self.login, self.work = login, work
 
-    def lacking(self) -> list[str]:
+    def missing(self) -> list[str]:
         """Return the Debian packages without which neither `dump` nor `restore` can be."""
         there = all(shutil.which(program, path=_PATH) for program in self.programs)
         return [] if there else list(self.packages)
@@ -190,7 +190,7 @@ class Engine:
             lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
             reason = mask_text("; ".join(lines[-2:])) or "nothing said"
             reason = reason.replace(self.login.password, MASK) if self.login.password else reason
-            raise DumpError(f"{command[0]} should end well, found exit code {done.returncode}: {reason}")
+            raise DumpError(f"{command[0]} should succeed, found exit code {done.returncode}: {reason}")
         return done.stdout or ""
 
 

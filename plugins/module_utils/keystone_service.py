@@ -83,7 +83,7 @@ class Found:
     retired: dict[str, Json] = field(default_factory=dict)
 
 
-def lacking(wanted: Wanted, token: Json | None) -> list[str]:
+def missing(wanted: Wanted, token: Json | None) -> list[str]:
     """What the token of Glance's user, None for none, shows that it lacks, in words."""
     token = token or {}
     endpoints = [
@@ -237,7 +237,7 @@ class Keystone:
 class Registrar:
     """Has the image service in Keystone as it is wanted, or its retired users gone.
 
-    changes: what has been changed, or would be in check mode, in words; lacking: what Glance's user lacks;
+    changes: what has been changed, or would be in check mode, in words; missing: what Glance's user lacks;
     leaving: retired users that are there. All three are told as well when an error ends it.
     """
 
@@ -256,22 +256,22 @@ class Registrar:
         self.glance = Keystone(http, wanted.auth_url, wanted.glance, ca_path)
         self.admin = Keystone(http, wanted.auth_url, wanted.admin, ca_path)
         self.changes: list[str] = []
-        self.lacking: list[str] = []
+        self.missing: list[str] = []
         self.leaving: list[str] = []
 
     def register(self) -> None:
         """Have what Glance needs; retired users stay. Raises KeystoneError."""
         found = self._look()
-        if not self.lacking or found is None:
+        if not self.missing or found is None:
             return
         self._make(found)
         if self.check_mode:
             return
-        self.lacking = lacking(self.wanted, self._log_in_as_glance())
-        if self.lacking:
+        self.missing = missing(self.wanted, self._log_in_as_glance())
+        if self.missing:
             raise KeystoneError(
                 f"Keystone at {self.wanted.auth_url} should lack nothing that Glance needs any more, found that it "
-                f"lacks {', '.join(self.lacking)}: look into its log."
+                f"lacks {', '.join(self.missing)}: look into its log."
             )
 
     def retire(self) -> None:
@@ -284,9 +284,9 @@ class Registrar:
     def _look(self) -> Found | None:
         """What the administrator sees; None where Glance's own user sees that nothing is to be done."""
         token = self._log_in_as_glance()
-        self.lacking = lacking(self.wanted, token)
+        self.missing = missing(self.wanted, token)
         self.leaving = [name for name in self.wanted.retired if token is None or not self._is_gone(name, token)]
-        if not self.lacking and not self.leaving:
+        if not self.missing and not self.leaving:
             return None
         self._log_in_as_administrator()
         try:
@@ -449,5 +449,5 @@ def run(http: HttpClient, params: t.Mapping[str, t.Any], check_mode: bool) -> Js
         registrar.register() if params["state"] == "present" else registrar.retire()
     except KeystoneError as error:
         result = {"failed": True, "msg": str(error)}
-    result |= {name: getattr(registrar, name) for name in ("changes", "lacking", "leaving")}
+    result |= {name: getattr(registrar, name) for name in ("changes", "missing", "leaving")}
     return {**result, "changed": bool(registrar.changes)}

@@ -64,7 +64,7 @@ class GlanceManage:
             raise ManageError(f"{error}.") from error
 
     def succeed(self, *arguments: str, called: str = "") -> str:
-        """Run a command that must end well, *called* so in a sentence; return what it printed. Raises ManageError."""
+        """Run a command that must succeed, *called* so in a sentence; return what it printed. Raises ManageError."""
         done = self.run(*arguments)
         if done.returncode != 0:
             raise self.failure(done, called or arguments[0])
@@ -72,10 +72,10 @@ class GlanceManage:
 
     @staticmethod
     def failure(done: subprocess.CompletedProcess[str], called: str) -> ManageError:
-        """Return the error that says why a command did not end well."""
+        """Return the error that says why a command did not succeed."""
         reason, output = last_lines(done.stdout)
         return ManageError(
-            f"'glance-manage db {called}' should end well, found exit code {done.returncode}: {reason}", output
+            f"'glance-manage db {called}' should succeed, found exit code {done.returncode}: {reason}", output
         )
 
     def query(self, seconds: float) -> dict[str, list[str]]:

@@ -32,9 +32,9 @@ def of_host(params: Mapping[str, Any], unwanted: list[str]) -> Iterator[str]:
     except host_check.HostError as error:
         yield str(error)
         return
-    lacking = [*found["missing_packages"], *found.get("pending_mounts", ())]
-    if lacking:
-        yield f"it lacks {', '.join(lacking)}"
+    missing = [*found["missing_packages"], *found.get("pending_mounts", ())]
+    if missing:
+        yield f"it lacks {', '.join(missing)}"
     # What runs no Glance has another user.
     if params["release"] and found["user_pending"]:
         yield f"its user {params['user']} is not as it should be"
@@ -81,11 +81,11 @@ def of_schema(params: Mapping[str, Any]) -> Iterator[str]:
         yield "the database is not at its schema"
 
 
-def of_units(units: list[str], resting: list[str], url: str, check: str) -> Iterator[str]:
+def of_units(units: list[str], stopped: list[str], url: str, check: str) -> Iterator[str]:
     """Give what the units of the service are not as they should be in, and whether it is not healthy."""
-    states = service.properties_of([*units, *resting, *([check] if check else [])])
+    states = service.properties_of([*units, *stopped, *([check] if check else [])])
     yield from (f"{unit} should run" for unit in units if not service.runs_always(states[unit]))
-    yield from (f"{unit} should be off" for unit in resting if states[unit]["UnitFileState"] == "enabled")
+    yield from (f"{unit} should be off" for unit in stopped if states[unit]["UnitFileState"] == "enabled")
     if any(state["NeedDaemonReload"] == "yes" for state in states.values()):
         yield "systemd has not read its units"
     if url:
@@ -95,7 +95,7 @@ def of_units(units: list[str], resting: list[str], url: str, check: str) -> Iter
     elif check:
         last = service.last_run(check, states[check])
         if last is None or last.left:
-            yield f"{check} should end well"
+            yield f"{check} should succeed"
 
 
 def _filled(value: Any, venv: str) -> Any:
@@ -152,7 +152,7 @@ def look(params: Mapping[str, Any]) -> list[str]:
         later.append(lambda: iter(mariadb_accounts.look(params["accounts"])))
     if params["schema"]:
         later.append(lambda: of_schema(_filled(params["schema"], venv)))
-    later.append(lambda: of_units(*(params[name] for name in ("units", "resting_units", "health_url", "health_unit"))))
+    later.append(lambda: of_units(*(params[name] for name in ("units", "stopped_units", "health_url", "health_unit"))))
     # What takes long is left out once there is something to do.
     for part in later:
         if not found:

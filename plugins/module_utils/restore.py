@@ -201,7 +201,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     words = f"Restored {name}: {in_words(result, restorer)}; {count_of(result['put_back'], 'file')} put back"
     if others:
         words += f", {count_of(others, 'file')} of the stores that it does not know left alone"
-    words += f"; the database of before is {before}." if before else "."
+    words += f"; the previous database is {before}." if before else "."
     return {"changed": True, "before": before, "unknown_files": others, "msg": words, **result}
 
 

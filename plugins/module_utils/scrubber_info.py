@@ -58,11 +58,11 @@ def last_run(unit: Mapping[str, str]) -> str:
         return "left images behind"
     if unit["ActiveState"] == "failed":
         return "failed"
-    return "well" if unit["InvocationID"] else "none yet"
+    return "succeeded" if unit["InvocationID"] else "none yet"
 
 
 def troubles(states: Mapping[str, str], run: str, backlog: Mapping[str, Any], trouble: str) -> list[str]:
-    """Return what is not well, each as the end of a sentence; *states* are those of all units that should be active."""
+    """Return what is not healthy, each as the end of a sentence; *states* are those of units that should be active."""
     found = [f"{name} is {state}" for name, state in states.items() if state != "active"]
     if run == "left images behind":
         ids = list_of(backlog.get("due_ids", []), backlog.get("due", 0))

@@ -39,7 +39,7 @@ class ServiceError(Exception):
 
 
 class RunError(ServiceError):
-    """A one-shot unit did not run or did not end well; the text holds the reason that the unit itself gave."""
+    """A one-shot unit did not run or did not succeed; the text holds the reason that the unit itself gave."""
 
 
 class Health(NamedTuple):
@@ -126,7 +126,7 @@ def wait_until_healthy(units: list[str], url: str, seconds: float) -> Health:
         time.sleep(_POLL_SECONDS)
 
 
-def see_that_they_run(units: list[str]) -> None:
+def wait_until_they_run(units: list[str]) -> None:
     """Raise ServiceError when one of *units* does not run."""
     states = properties_of(units)
     _check_that_they_run(units, states, states)
@@ -135,7 +135,7 @@ def see_that_they_run(units: list[str]) -> None:
 def run_check(check: str, units: list[str], seconds: float) -> Health:
     """Run the one-shot unit *check* to its end, for at most *seconds*; *units* must run before and after it.
 
-    Raises RunError when it did not end well, ServiceError when one of *units* does not run.
+    Raises RunError when it did not succeed, ServiceError when one of *units* does not run.
     """
     # A run in progress may have started with the configuration before, and a start would only join it.
     before = _wait_for_the_end(check, units, seconds)
@@ -154,7 +154,7 @@ def run_check(check: str, units: list[str], seconds: float) -> Health:
     state, same_run = now[check], now[check]["InvocationID"] == before[check]["InvocationID"]
     if isinstance(refused, RunError) or (refused and (same_run or state["Result"] == "success")):
         raise RunError(str(refused)) from refused
-    # A unit that nothing refers to is forgotten as soon as it ended well.
+    # A unit that nothing refers to is forgotten as soon as it succeeded.
     if same_run and state["InvocationID"]:
         raise RunError(f"{check} was not run, 'systemctl status {check}' tells which of its conditions is not met")
     if refused:
@@ -210,7 +210,7 @@ def _judge(check: str, state: dict[str, str]) -> Health:
         left = last_words(check, state) or f"{check} ended with exit code {_LEFT_WORK} and did not say why"
         return Health(True, False, f"left work behind: {left}", left)
     if state["Result"] == "success":
-        return Health(True, False, "ended well")
+        return Health(True, False, "succeeded")
     by_exit = state["Result"] == "exit-code" and state["ExecMainStatus"] != "0"
     how = f"with exit code {state['ExecMainStatus']}" if by_exit else f"badly ({state['Result']})"
     words = last_words(check, state)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A service brought into a state and seen to be well there, and the configuration before brought back when it is not.
+"""A service brought into a state and seen to be healthy there, and the previous configuration restored when it is not.
 
 Everywhere *params* are the options of M(glanceops.image_service.service_state).
 """
@@ -52,7 +52,7 @@ def run(params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], Any])
         if check_mode:
             return {"changed": start.changed}
         if anew:
-            restart(params, states, units_of(params), params["resting_units"])
+            restart(params, states, units_of(params), params["stopped_units"])
         seen = _health(params, start, states)
     except service.ServiceError as error:
         raise _refusal(params, error, cursor, states) from error
@@ -75,7 +75,7 @@ def units_of(params: Mapping[str, Any]) -> list[str]:
 def states_of(params: Mapping[str, Any]) -> service.States:
     """Return what systemd knows of all units of the service."""
     check = params["health_unit"]
-    return service.properties_of([*units_of(params), *params["resting_units"], *([check] if check else [])])
+    return service.properties_of([*units_of(params), *params["stopped_units"], *([check] if check else [])])
 
 
 def running(states: service.States) -> list[str]:
@@ -83,7 +83,7 @@ def running(states: service.States) -> list[str]:
     return [unit for unit, state in states.items() if state["ActiveState"] not in ("inactive", "failed")]
 
 
-def awake(states: service.States) -> list[str]:
+def active_or_enabled(states: service.States) -> list[str]:
     """Return the units that run or are enabled."""
     busy = running(states)
     return [unit for unit, state in states.items() if unit in busy or state["UnitFileState"] == "enabled"]
@@ -93,13 +93,13 @@ def awake(states: service.States) -> list[str]:
 
 
 def started(params: Mapping[str, Any], check_mode: bool, states: service.States) -> Start:
-    """Enable and start the units and put the resting ones to rest, as far as needed; raises ServiceError."""
+    """Enable and start the units and stop and disable the others, as far as needed; raises ServiceError."""
     units = units_of(params)
     down = [unit for unit in units if not service.runs_always(states[unit])]
-    enabled = [unit for unit in params["resting_units"] if states[unit]["UnitFileState"] == "enabled"]
+    enabled = [unit for unit in params["stopped_units"] if states[unit]["UnitFileState"] == "enabled"]
     if not check_mode:
         if enabled:
-            put_to_rest(states, enabled, params["stop_timeout"])
+            stop_and_disable(states, enabled, params["stop_timeout"])
         if any(state["NeedDaemonReload"] == "yes" for state in states.values()):
             service.systemctl("daemon-reload")
         if down:
@@ -110,14 +110,14 @@ def started(params: Mapping[str, Any], check_mode: bool, states: service.States)
 def stopped(params: Mapping[str, Any], check_mode: bool) -> bool:
     """Stop and disable the units as far as needed; return whether something changed. Raises ServiceError."""
     states, seconds = states_of(params), params["stop_timeout"]
-    needed = awake(states)
+    needed = active_or_enabled(states)
     if needed and not check_mode:
         timers = [unit for unit in running(states) if unit.endswith(".timer")]
         if timers:
             # To disable a unit loads all files anew, on which a timer that runs may elapse and start its service.
             service.systemctl("stop", *timers, timeout=seconds)
             states = states_of(params)
-        put_to_rest(states, list(dict.fromkeys([*needed, *awake(states)])), seconds)
+        stop_and_disable(states, list(dict.fromkeys([*needed, *active_or_enabled(states)])), seconds)
     return bool(needed)
 
 
@@ -128,7 +128,7 @@ def _stopped(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         raise StateError(f"{params['name']} should be stopped: {error}.") from error
 
 
-def put_to_rest(states: service.States, units: list[str], seconds: float) -> None:
+def stop_and_disable(states: service.States, units: list[str], seconds: float) -> None:
     """Stop and disable *units*, each within *seconds*; raises ServiceError."""
     # What systemd says of enabling is of the time before a file changed or went; it may even refuse to disable then.
     gone = [unit for unit in units if not os.path.exists(states[unit]["FragmentPath"])]
@@ -152,11 +152,11 @@ def put_to_rest(states: service.States, units: list[str], seconds: float) -> Non
             service.systemctl("reset-failed", *cut_off)
 
 
-def restart(params: Mapping[str, Any], states: service.States, units: list[str], resting: list[str]) -> None:
-    """Put *resting* to rest, load the unit files anew and restart *units*, or reload them; raises ServiceError."""
-    busy = [unit for unit in awake(states) if unit in resting]
+def restart(params: Mapping[str, Any], states: service.States, units: list[str], stopped: list[str]) -> None:
+    """Stop and disable *stopped*, load the unit files anew and restart *units*, or reload them; raises ServiceError."""
+    busy = [unit for unit in active_or_enabled(states) if unit in stopped]
     if busy:
-        put_to_rest(states, busy, params["stop_timeout"])
+        stop_and_disable(states, busy, params["stop_timeout"])
     service.systemctl("daemon-reload")
     known = [
         unit
@@ -181,8 +181,8 @@ def restart(params: Mapping[str, Any], states: service.States, units: list[str],
 # ------------------------------------------------------------------------------------------------------------- health
 
 
-def see_that_it_is_well(params: Mapping[str, Any], units: list[str]) -> service.Health:
-    """Ask the URL or run the health unit; raises ServiceError when the service is not well."""
+def wait_until_healthy(params: Mapping[str, Any], units: list[str]) -> service.Health:
+    """Ask the URL or run the health unit; raises ServiceError when the service is not healthy."""
     seconds = params["health_timeout"]
     if params["health_url"]:
         return service.wait_until_healthy(units, params["health_url"], seconds)
@@ -193,7 +193,7 @@ def _health(params: Mapping[str, Any], start: Start, states: service.States) -> 
     """Return how the service is after *start*; where nothing was changed, the last run of a health unit counts."""
     check = params["health_unit"]
     seen = None if start.changed or not check else service.last_run(check, states[check])
-    return seen or see_that_it_is_well(params, units_of(params))
+    return seen or wait_until_healthy(params, units_of(params))
 
 
 # ------------------------------------------------------------------------------------- the configuration that is there
@@ -213,17 +213,17 @@ def _confirm(params: Mapping[str, Any]) -> None:
         raise StateError(sentence, restored=False, journal=[]) from error
 
 
-def go_back(params: Mapping[str, Any], before: service.States) -> tuple[bool, str]:
-    """Bring the set before back and run the service with it; returns (brought back, sentence about it).
+def roll_back(params: Mapping[str, Any], before: service.States) -> tuple[bool, str]:
+    """Restore the previous set and run the service with it; returns (restored, sentence about it).
 
     before: what systemd knew of the units before the restart.
     """
     try:
         if not config_set.restore(_record(params)):
-            return False, "There is no configuration of before to go back to"
+            return False, "There is no previous configuration to restore"
     except config_set.ConfigSetError as error:
-        return False, f"The configuration of before could not be brought back: {error}"
-    back, verb = "The configuration of before is back", "answer" if params["health_url"] else "run"
+        return False, f"The previous configuration could not be restored: {error}"
+    back, verb = "The previous configuration is restored", "answer" if params["health_url"] else "run"
     try:
         _run_as_before(params, before)
         config_set.confirm(_record(params))
@@ -235,8 +235,8 @@ def go_back(params: Mapping[str, Any], before: service.States) -> tuple[bool, st
 
 
 def _run_as_before(params: Mapping[str, Any], before: service.States) -> None:
-    """Restart those units that ran *before*, and see that they are well; raises ServiceError."""
-    known = [*units_of(params), *params["resting_units"]]
+    """Restart those units that ran *before*, and see that they are healthy; raises ServiceError."""
+    known = [*units_of(params), *params["stopped_units"]]
     ran = [
         unit
         for unit in known
@@ -245,17 +245,17 @@ def _run_as_before(params: Mapping[str, Any], before: service.States) -> None:
     units = ran or units_of(params)
     restart(params, states_of(params), units, [unit for unit in known if unit not in units])
     if params["health_url"] or units == units_of(params):
-        see_that_it_is_well(params, units)
+        wait_until_healthy(params, units)
     else:
         # The health unit is part of the other way to run the service.
-        service.see_that_they_run(units)
+        service.wait_until_they_run(units)
 
 
 # ------------------------------------------------------------------------------------------------------------ refusal
 
 
 def _refusal(params: Mapping[str, Any], error: service.ServiceError, cursor: str, before: service.States) -> StateError:
-    """Return why the service is not well, and go back to the configuration before if this one is new."""
+    """Return why the service is not healthy, and restore the previous configuration if this one is new."""
     check, url = params["health_unit"], params["health_url"]
     writers = list(dict.fromkeys([*units_of(params), *([check] if check else [])]))
     lines = service.journal(*writers, cursor=cursor)
@@ -265,7 +265,7 @@ def _refusal(params: Mapping[str, Any], error: service.ServiceError, cursor: str
         reason = reason_in(service.journal(*units_of(params), cursor=cursor) if check else lines) or reason
     if params["state"] in _ANEW:
         verb = f"{_ANEW[params['state']]} with its new configuration and {'answer' if url else 'run'}"
-        restored, outcome = go_back(params, before)
+        restored, outcome = roll_back(params, before)
     else:
         verb = "run and answer" if url else "run"
         names = " ".join(f"-u {unit.removesuffix('.service')}" for unit in writers)

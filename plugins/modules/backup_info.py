@@ -53,7 +53,7 @@ engine:
   returned: success
   type: str
   choices: [mariadb, postgresql]
-lacking_packages:
+missing_packages:
   description: Debian packages without which the database can't be dumped.
   returned: success
   type: list
@@ -81,7 +81,7 @@ def main() -> None:
         changed=False,
         backups=[backup.summary_of(manifest) for manifest in found],
         engine=service.engine.login.engine,
-        lacking_packages=service.engine.lacking(),
+        missing_packages=service.engine.missing(),
     )
 
 

@@ -86,7 +86,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: Name of the backup of the database of before, empty without one.
+  description: Name of the previous database, empty without one.
   returned: O(state=restored), but in check mode
   type: str
 count:

@@ -29,7 +29,7 @@ options:
   state:
     description:
       - With V(present), the set is made so.
-      - With V(previous), the set before is brought back if the present one was never confirmed by the service.
+      - With V(previous), the previous set is restored if the current one was never confirmed by the service.
       - With V(absent), the files and links of the set are removed, and what was kept of the set before.
         Directories stay, but for those that O(items[].adopt) has made.
     type: str

@@ -25,7 +25,7 @@ description:
   - With O(own_metadefs), each of these files is loaded that has changed since it was loaded last, or whose namespace is
     not in the database, by C(glance-manage db load_metadefs --merge --overwrite).
   - With O(metadefs), C(glance-manage db load_metadefs) is run when a namespace of that folder is not in the database,
-    and the module fails when one is not there after it either. The command itself ends well whether or not it has
+    and the module fails when one is not there after it either. The command itself succeeds whether or not it has
     loaded anything.
 options:
   manage:
@@ -71,7 +71,7 @@ options:
       - Folder on the host with metadata definitions, a namespace in each file whose name ends with C(.json). A
         namespace that is in the database already stays as it is there. A file that is not JSON is passed over, as
         Glance does; C(compute-vmware.json) of Ussuri is one.
-      - Until a load has ended well, a file C(.loading-metadefs) lies beside O(config_file). Where it is found, a load
+      - Until a load has succeeded, a file C(.loading-metadefs) lies beside O(config_file). Where it is found, a load
         was cut off, and C(--merge) makes up for what a namespace may lack.
       - Needs O(python).
     type: path

@@ -153,7 +153,7 @@ changes:
   type: list
   elements: str
   sample: ["make the user glance", "give glance the role service in the project service"]
-lacking:
+missing:
   description:
     - What Glance's user lacks when the module ends. In check mode, and with O(state=retired), what it lacks now.
   returned: when Keystone has been asked

@@ -46,7 +46,7 @@ healthy:
   returned: success
   type: bool
 health:
-  description: V(well), or what is not.
+  description: V(healthy), or what is not.
   returned: success
   type: str
   sample: no server of glance_api takes requests
@@ -107,7 +107,7 @@ def main() -> None:
     module.exit_json(
         changed=False,
         healthy=not wrong,
-        health=wrong or "well",
+        health=wrong or "healthy",
         servers=servers,
         has_virtual_address=bool(address) and has_address(address),
     )

@@ -20,7 +20,7 @@ options:
     choices: [timer, daemon]
     default: timer
   running_units:
-    description: Units that run when the scrubber is well.
+    description: Units that run when the scrubber is healthy.
     type: list
     elements: str
     default: [glance-scrubber.timer]
@@ -57,7 +57,7 @@ state:
   type: str
   sample: active
 last_run:
-  description: How the last run ended, C(well), C(left images behind), C(failed), C(under way) or C(none yet).
+  description: How the last run ended, C(succeeded), C(left images behind), C(failed), C(under way) or C(none yet).
   returned: success
   type: str
 backlog:
@@ -71,7 +71,7 @@ healthy:
   returned: success
   type: bool
 health:
-  description: What is not well, C(ok) if nothing is.
+  description: What is not healthy, C(ok) if nothing is.
   returned: success
   type: str
   sample: ok

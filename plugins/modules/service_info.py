@@ -19,7 +19,7 @@ options:
     type: str
     required: true
   health_url:
-    description: URL that answers 200 when the service is well.
+    description: URL that answers 200 when the service is healthy.
     type: str
     required: true
   link:
@@ -92,7 +92,7 @@ health:
   type: str
   sample: 200 OK
 failed_jobs:
-  description: Those of O(jobs) whose last run did not end well, with the last line that each of them wrote.
+  description: Those of O(jobs) whose last run did not succeed, with the last line that each of them wrote.
   returned: success
   type: dict
   sample: {}

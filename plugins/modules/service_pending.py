@@ -62,7 +62,7 @@ options:
     type: list
     elements: str
     required: true
-  resting_units:
+  stopped_units:
     description: Units that must not be enabled.
     type: list
     elements: str
@@ -72,7 +72,7 @@ options:
     type: str
     default: ""
   health_unit:
-    description: One-shot unit whose last run has to have ended well.
+    description: One-shot unit whose last run has to have succeeded.
     type: str
     default: ""
 extends_documentation_fragment:
@@ -130,7 +130,7 @@ def main() -> None:
             "accounts": {"type": "dict"},
             "schema": {"type": "dict"},
             "units": {"type": "list", "elements": "str", "required": True},
-            "resting_units": {"type": "list", "elements": "str", "default": []},
+            "stopped_units": {"type": "list", "elements": "str", "default": []},
             "health_url": {"type": "str", "default": ""},
             "health_unit": {"type": "str", "default": ""},
         },

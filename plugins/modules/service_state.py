@@ -6,16 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_state
-short_description: Start, restart or reload a service, see that it is well, and go back when it is not
+short_description: Start, restart or reload a service, wait until it is healthy, and roll back when it is not
 version_added: "0.1.0"
 author:
   - glanceops contributors (@glanceops)
 description:
-  - Enables the systemd units of the service O(name) and sees to it that they run and that the service is well.
-    It is well when O(health_url) answers, or, for a service without URL, when O(health_unit) ends well.
-  - A restart that does not end well brings back the configuration set before (see
+  - Enables the systemd units of the service O(name) and sees to it that they run and that the service is healthy.
+    It is healthy when O(health_url) answers, or, for a service without URL, when O(health_unit) succeeds.
+  - A restart that does not succeed brings back the previous configuration (see
     M(glanceops.image_service.config_files)), restarts the service with it, and fails with the reason. If other units of
-    O(units) and O(resting_units) ran before, those are the ones that run again.
+    O(units) and O(stopped_units) ran before, those are the ones that run again.
   - All of it happens in one call on the host, so a lost connection cannot leave a host half way.
 options:
   name:
@@ -26,11 +26,11 @@ options:
     required: true
   state:
     description:
-      - With V(started), units that do not run are started, a service that runs must be well.
+      - With V(started), units that do not run are started, a service that runs must be healthy.
       - With V(restarted), the units are always restarted.
       - With V(reloaded), they are told to read their configuration anew, or started if they do not run.
         Since version 0.3.0.
-      - With V(stopped), O(units), O(resting_units) and O(health_unit) are stopped and disabled, as far as they exist.
+      - With V(stopped), O(units), O(stopped_units) and O(health_unit) are stopped and disabled, as far as they exist.
     type: str
     choices: [started, restarted, reloaded, stopped]
     default: started
@@ -42,7 +42,7 @@ options:
     elements: str
     default: []
     version_added: "0.2.0"
-  resting_units:
+  stopped_units:
     description:
       - Full names of units that must not be enabled, because a timer starts them or because the service ran in another
         way before.
@@ -62,16 +62,16 @@ options:
     version_added: "0.3.0"
   health_url:
     description:
-      - URL that answers 200 when the service is well. The 503 of a Glance that was taken out of rotation by its
+      - URL that answers 200 when the service is healthy. The 503 of a Glance that was taken out of rotation by its
         healthcheck file counts as an answer. Either this or O(health_unit) is needed unless O(state=stopped).
     type: str
   health_unit:
     description:
-      - Full name of a unit with C(Type=oneshot) that is run to see whether a service without URL is well. All O(units)
-        have to run before and after it.
-      - Exit code 0 is well. Exit code 75 (C(EX_TEMPFAIL) of C(sysexits.h)) says that the service works but left work
-        behind, which gives a warning with the last line that the unit wrote. All else is not well.
-      - With V(started) it is run after something was changed, and if its last run was not well. Otherwise its last run
+      - Full name of a unit with C(Type=oneshot) that is run to see whether a service without URL is healthy. All
+        O(units) have to run before and after it.
+      - Exit code 0 means healthy. Exit code 75 (C(EX_TEMPFAIL) of C(sysexits.h)) says that the service works but left
+        work behind, which gives a warning with the last line that the unit wrote. All else means not healthy.
+      - With V(started) it is run after something was changed, and if its last run failed. Otherwise its last run
         counts.
       - With V(restarted) a run in progress is waited for first, because it may know the configuration before only.
     type: str
@@ -80,7 +80,7 @@ options:
     description:
       - File whose presence takes the service out of rotation, C(disable_by_file_path) of oslo.middleware's
         healthcheck.
-      - Removed by V(restarted) as soon as the units are started, also when the service is not well then, since
+      - Removed by V(restarted) as soon as the units are started, also when the service is not healthy then, since
         O(health_url) tells that by itself.
     type: path
     version_added: "0.3.0"
@@ -125,7 +125,7 @@ EXAMPLES = r"""
     name: glance-scrubber
     state: restarted
     units: [glance-scrubber.timer]
-    resting_units: [glance-scrubber.service]
+    stopped_units: [glance-scrubber.service]
     health_unit: glance-scrubber.service
 """
 
@@ -133,7 +133,7 @@ RETURN = r"""
 health:
   description:
     - What O(health_url) answered.
-    - With O(health_unit), V(ended well), V(left work behind) with the reason, or about a run that this module did not
+    - With O(health_unit), V(succeeded), V(left work behind) with the reason, or about a run that this module did not
       start also V(has not run yet) and V(runs at the moment).
   returned: success, but in check mode
   type: str
@@ -145,7 +145,7 @@ drained:
   returned: success, but in check mode
   type: bool
 restored:
-  description: Whether the configuration set before was brought back.
+  description: Whether the previous configuration was brought back.
   returned: failure
   type: bool
 journal:
@@ -166,7 +166,7 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["started", "restarted", "reloaded", "stopped"], "default": "started"},
             "units": {"type": "list", "elements": "str", "default": []},
-            "resting_units": {"type": "list", "elements": "str", "default": []},
+            "stopped_units": {"type": "list", "elements": "str", "default": []},
             "kept_units": {"type": "list", "elements": "str", "default": []},
             "health_url": {"type": "str"},
             "health_unit": {"type": "str"},

@@ -92,7 +92,7 @@ pending:
   type: list
   elements: str
 told:
-  description: What the secrets of before do not open any more, and what is left to do, in sentences.
+  description: What old secrets do not open any more, and what is left to do, in sentences.
   returned: success, with O(stage=rotated), and nothing else then
   type: list
   elements: str

@@ -140,8 +140,8 @@ def faults(certificate: str, key: str, authorities: str = "", name: str = "") ->
     if not certificate and not key:
         return []
     if not certificate or not key:
-        given, lacking = (CERTIFICATE, KEY) if certificate else (KEY, CERTIFICATE)
-        return [f"{lacking} should be given where {given} is, found none"]
+        given, missing = (CERTIFICATE, KEY) if certificate else (KEY, CERTIFICATE)
+        return [f"{missing} should be given where {given} is, found none"]
     try:
         chain = load(certificate)
     except ValueError:

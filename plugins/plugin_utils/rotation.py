@@ -1,7 +1,7 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the secrets of before still open when a run has brought hosts to those of the inventory: pure functions."""
+"""What old secrets still open when a run has brought hosts to those of the inventory: pure functions."""
 
 from __future__ import annotations
 

@@ -101,10 +101,10 @@ def table(hosts: Iterable[str], found: Mapping[str, Mapping[str, Any]], service:
 
 # Registered variable, service, what it should do, units whose journal has the reason.
 _SERVICES = (
-    ("__glance_balancer", "haproxy", "be well", ("haproxy",)),
+    ("__glance_balancer", "haproxy", "be healthy", ("haproxy",)),
     ("__glance_registry", "glance-registry", "answer", ("glance-registry",)),
     ("__glance_api_found", "glance-api", "answer", ("glance-api", "glance-proxy")),
-    ("__glance_scrubber", "glance-scrubber", "be well", ("glance-scrubber", "glance-scrubber-check")),
+    ("__glance_scrubber", "glance-scrubber", "be healthy", ("glance-scrubber", "glance-scrubber-check")),
 )
 
 
@@ -132,4 +132,4 @@ def faults(host: str, results: Mapping[str, Any]) -> Iterator[str]:
         yield f"{host} should have room for images, found none in {where}: delete images, or give it more space."
     if jobs:
         names, reasons = " and ".join(jobs), "; ".join(jobs.values())
-        yield f"{names} on {host} should have ended well, found: {reasons}. {journal(jobs)}"
+        yield f"{names} on {host} should have succeeded, found: {reasons}. {journal(jobs)}"

@@ -448,7 +448,7 @@ def pending(topology: Topology, selected: Iterable[str], results: Mapping[str, M
             known = results.get(host, {})
             look, asked = known.get("__glance_pending") or {}, known.get("__glance_identity_found") or {}
             if group == IDENTITY:
-                unlike = [key for key in ("lacking", "leaving") if asked.get(key) or key not in asked]
+                unlike = [key for key in ("missing", "leaving") if asked.get(key) or key not in asked]
                 found += [f"{host}: Keystone is not as it should be"] if unlike else []
             elif LOOKS.get(group) not in look.get("looked", ()):
                 found.append(f"{host}: {group} was not looked at")

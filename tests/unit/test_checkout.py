@@ -104,7 +104,7 @@ def test_variables_of_the_docs_exist():
 def test_commands_of_the_docs_show_what_there_is(command):
     shown = run(*command.replace("NAME", "image_import").split())
     assert shown.returncode == 0, shown.stderr
-    # Of what it does not find, it shows nothing and ends well.
+    # Of what it does not find, it shows nothing and succeeds.
     assert "glanceops.image_service" in shown.stdout
     assert len(shown.stdout.splitlines()) > 5
 

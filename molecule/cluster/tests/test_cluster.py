@@ -89,7 +89,7 @@ def test_a_host_that_does_not_come_back_stops_the_run(hosts, traffic, site_of_al
         run = site_of_all({"glance_api_unit": {"Service": {"ExecStartPre": "/bin/false"}}, "glance_health_timeout": 20})
     assert run.rc != 0
     assert set(run.failed) == {"api1"}, run.output
-    assert "The configuration of before is back" in run.failed["api1"]
+    assert "The previous configuration is restored" in run.failed["api1"]
     # The second host was left alone, and the first is in rotation again.
     assert starts(hosts["api2"]) == before[1]
     for name in BALANCERS:
@@ -225,7 +225,7 @@ def test_two_of_three_hosts_at_a_time_are_noticed_by_nobody(
         stopped = playbook("site.yml", variables, *third, f"--inventory={tmp_path}")
     assert stopped.rc != 0
     assert set(stopped.failed) == {"api1", "api2"}, stopped.output
-    assert "The configuration of before is back" in stopped.failed["api1"]
+    assert "The previous configuration is restored" in stopped.failed["api1"]
     assert "found that api1 failed: see why above" in stopped.failed["api2"]
     assert {name: starts(hosts[name]) - before[name] for name in ("api2", "api3")} == {"api2": 3, "api3": 2}
     whole(seen)

@@ -151,7 +151,7 @@ def test_configuration_that_cannot_run_is_rolled_back(site, service, api):
     process = service.main_pid
     run = site({"glance_api_unit": {"Service": {"ExecStartPost": "/bin/false"}}})
     assert run.rc != 0
-    assert "configuration of before is back" in run.failures, run.output
+    assert "previous configuration is restored" in run.failures, run.output
     assert api.request("GET", "/v2/images").status == 200
     assert service.main_pid not in (0, process)
     assert service.starts() == starts + 1

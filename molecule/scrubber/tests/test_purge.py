@@ -164,7 +164,7 @@ def test_timer_purges_and_a_failure_is_told(every, playbook, site, scrubbed):
         status = playbook("status.yml")
     assert every(left, old).common == ["images", *CHILDREN]
     for it in every.deployments:
-        told = f"glance-purge.service on {it.name} should have ended well, found: purge_records: nothing is purged"
+        told = f"glance-purge.service on {it.name} should have succeeded, found: purge_records: nothing is purged"
         assert told in status.failed[it.name]
         assert stuck[it.name].id in status.failed[it.name]
 

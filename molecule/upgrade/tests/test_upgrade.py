@@ -207,7 +207,7 @@ def test_an_upgrade_that_stops_says_how_far_it_is_and_how_to_go_on_and_back(
 ):
     run = playbook("upgrade.yml", {"glance_release": NEW})
     assert run.rc != 0
-    assert "The configuration of before is back and the service answers with it." in run.failed["api2"]
+    assert "The previous configuration is restored and the service answers with it." in run.failed["api2"]
     assert (releases({"": hosts["api1"]}), releases({"": hosts["api2"]})) == ({NEW}, {OLD})
     assert f"The upgrade to Glance {NEW} stops here. Done: api1. Not done: api2." in run.output
     assert f"/upgrade.yml -e glance_release={NEW}" in run.output

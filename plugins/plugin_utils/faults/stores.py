@@ -96,7 +96,7 @@ def _of_options(name: str, driver: str, options: Mapping[str, Any], unfit: str, 
         strange = [option for option in options if other != driver and str(option).startswith(prefixes)]
         if strange and driver in DRIVERS:
             yield f"{where} should have options of {driver} alone, found {', '.join(strange)} of {other}: take away"
-    # An upload would end well, and each download of it with 500.
+    # An upload would succeed, and each download of it fail with 500.
     split = [option for option in _S3_KEYS if driver == "s3" and set(unfit) & set(str(options.get(option) or ""))]
     if split:
         yield (

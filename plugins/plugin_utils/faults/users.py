@@ -103,16 +103,19 @@ def _of_shapes(users: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         return ", ".join(dict.fromkeys(printable(user.get("name")) for user in found))
 
     # A password that is no text is told for what it is.
-    unsure = [user for user in users if ("password" in user) == ("password_hash" in user) or user.get("password") == ""]
-    if unsure:
+    without_one_password = [
+        user for user in users if ("password" in user) == ("password_hash" in user) or user.get("password") == ""
+    ]
+    if without_one_password:
         yield (
-            f"every user of {USERS} should have either password or password_hash, found none or both for {told(unsure)}"
+            f"every user of {USERS} should have either password or password_hash, found none or both for "
+            f"{told(without_one_password)}"
         )
-    roleless = [user for user in users if user.get("roles") == []]
-    if roleless:
+    without_roles = [user for user in users if user.get("roles") == []]
+    if without_roles:
         yield (
-            f"every user of {USERS} should have a role, found none for {told(roleless)}: without roles in the list it "
-            "is a member"
+            f"every user of {USERS} should have a role, found none for {told(without_roles)}: without roles in the "
+            "list it is a member"
         )
 
 

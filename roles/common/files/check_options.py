@@ -262,10 +262,10 @@ def add_stores(known: Known, given: Given) -> Iterator[str]:
         if driver not in names:
             yield f"the driver of the store {store} should be one of {', '.join(names)}, found {driver}"
             continue
-        lacking = [each for each in LIBRARIES.get(driver, ()) if not importlib.util.find_spec(each)]
-        if lacking:
+        missing = [each for each in LIBRARIES.get(driver, ()) if not importlib.util.find_spec(each)]
+        if missing:
             yield (
-                f"the store {store} can't be used: its driver {driver} needs {' and '.join(lacking)}, "
+                f"the store {store} can't be used: its driver {driver} needs {' and '.join(missing)}, "
                 "which are not installed beside Glance"
             )
         try:

@@ -154,7 +154,7 @@ def see_that_images_can_go(engine: Any, limit: Moment) -> None:
 
 
 def manage(config_file: str, verb: str, days: int) -> None:
-    """Run glance-manage; raises RefusalError if it does not end well."""
+    """Run glance-manage; raises RefusalError if it does not succeed."""
     program = os.path.join(os.path.dirname(sys.executable), "glance-manage")
     command = [program, f"--config-file={config_file}", "db", verb, f"--age_in_days={days}", f"--max_rows={ALL_ROWS}"]
     # It would say that eventlet, which a library looks for, is deprecated.

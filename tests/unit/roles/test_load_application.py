@@ -77,7 +77,7 @@ class Backends:
 
 @pytest.fixture
 def program(monkeypatch, tmp_path):
-    """Load the program beside a Glance in which all is well."""
+    """Load the program beside a Glance in which all is healthy."""
     conf = types.SimpleNamespace(
         values=list,
         enabled_backends={},

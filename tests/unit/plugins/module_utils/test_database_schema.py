@@ -63,7 +63,7 @@ def test_a_failed_command_gives_the_reason_and_the_last_lines():
     with pytest.raises(manage.ManageError) as error:
         migrate(Manage(check=[(3, "")], sync=[(2, "one\nE: mysql://glance:hunter2@db/glance\n")]))
     assert error.value.result == {
-        "msg": "'glance-manage db sync' should end well, found exit code 2: E: mysql://********@db/glance",
+        "msg": "'glance-manage db sync' should succeed, found exit code 2: E: mysql://********@db/glance",
         "output": ["one", "E: mysql://********@db/glance"],
     }
 

@@ -35,13 +35,13 @@ def token(roles=("service", "admin"), name="glance", kind="image", region="One",
         ({"roles": None, "catalog": None}, [*ROLES, *ENDPOINTS]),
     ],
 )
-def test_lacking(token, expected):
-    assert k.lacking(WANTED, token) == expected
+def test_missing(token, expected):
+    assert k.missing(WANTED, token) == expected
 
 
 def test_an_endpoint_that_is_not_wanted_does_not_lack():
     wanted = k.Wanted("http://keystone", GLANCE, WANTED.admin, "One", {"public": "https://image"})
-    assert k.lacking(wanted, token(urls={"public": "https://image"})) == []
+    assert k.missing(wanted, token(urls={"public": "https://image"})) == []
 
 
 def found(**facts):

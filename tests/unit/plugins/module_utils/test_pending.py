@@ -30,7 +30,7 @@ class Host:
             "b.timer": {**UNIT, "ActiveState": "inactive", "UnitFileState": "disabled"},
         }
         self.health = Health(True, False, "200 OK")
-        self.last = Health(True, False, "ended well")
+        self.last = Health(True, False, "succeeded")
         self.asked = []
         self.given = {}
 
@@ -90,7 +90,7 @@ class Host:
                     "metadefs": "@venv@/etc",
                 },
                 "units": ["a.service"],
-                "resting_units": ["b.timer"],
+                "stopped_units": ["b.timer"],
                 "health_url": "http://127.0.0.1:9292/healthcheck",
                 "health_unit": "",
                 **params,
@@ -143,7 +143,7 @@ def test_each_difference_is_pending(host, found, said):
 @pytest.mark.parametrize("last", [None, Health(True, False, "left work behind", "1 image")])
 def test_a_check_that_has_not_ended_well_is_pending(host, last):
     host.last = last
-    assert host.look(health_url="", health_unit="check.service") == ["check.service should end well"]
+    assert host.look(health_url="", health_unit="check.service") == ["check.service should succeed"]
 
 
 def test_changed_files_are_pending_and_what_takes_long_is_not_asked_then(host):

@@ -8,7 +8,7 @@ PARAMS = {
     "name": "glance-api",
     "state": "restarted",
     "units": [],
-    "resting_units": [],
+    "stopped_units": [],
     "kept_units": [],
     "health_url": "http://127.0.0.1:9292/healthcheck",
     "health_unit": None,
@@ -39,7 +39,7 @@ def calls(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("active", "enabled", "runs", "awake"),
+    ("active", "enabled", "runs", "stopping"),
     [
         ("active", "enabled", True, True),
         ("active", "disabled", True, True),
@@ -51,10 +51,10 @@ def calls(monkeypatch):
         ("inactive", "", False, False),
     ],
 )
-def test_a_unit_is_awake_when_it_runs_or_would_after_a_boot(active, enabled, runs, awake):
+def test_a_unit_is_stopped_when_it_runs_or_would_after_a_boot(active, enabled, runs, stopping):
     states = {"a.service": unit(active, enabled)}
     assert service_state.running(states) == ["a.service"] * runs
-    assert service_state.awake(states) == ["a.service"] * awake
+    assert service_state.active_or_enabled(states) == ["a.service"] * stopping
 
 
 def test_a_service_without_units_has_the_one_of_its_name():
@@ -75,7 +75,7 @@ def test_a_service_without_units_has_the_one_of_its_name():
     ],
 )
 def test_a_unit_is_put_to_rest_by_what_systemd_knows_of_it(calls, state, expected):
-    service_state.put_to_rest({"a": state}, ["a"], 7)
+    service_state.stop_and_disable({"a": state}, ["a"], 7)
     assert [command for command, _seconds in calls] == expected
     assert all(seconds == 7 for command, seconds in calls if "now" in command or command.startswith("stop"))
 

@@ -426,13 +426,13 @@ def test_a_restore_brings_all_back(it, back_up, restore):
     assert (done["changed"], done["put_back"], done["unknown_files"]) == (True, 2, 1)
     assert done["msg"] == (
         "Restored one: 3 images, 14.6 KiB, every hash as in the database; 2 files put back, 1 file of the stores that "
-        f"it does not know left alone; the database of before is {done['before']}."
+        f"it does not know left alone; the previous database is {done['before']}."
     )
     data = it.files().pop(f"fast/{later}")
     assert it.state() == (before[0], {**before[1], f"fast/{later}": data})
     assert (it.root / "fast" / image).stat().st_mode & 0o777 == 0o640
     assert waits in str(before)
-    # Nothing is lost: the database of before knows the image that came later.
+    # Nothing is lost: the previous database knows the image that came later.
     assert restore(done["before"])["changed"]
     assert it.sql("SELECT id FROM images") == [(later,)]
 
@@ -443,7 +443,7 @@ def test_a_restore_without_the_images_looks_at_none(it, back_up, restore):
     damage_all(it, image, flipped)
     done = restore(images=False)
     assert done["msg"].startswith(
-        "Restored one: the database, no image was looked at; 0 files put back; the database of"
+        "Restored one: the database, no image was looked at; 0 files put back; the previous database"
     )
     assert len(it.sql("SELECT * FROM images")) == 2
     assert not (it.root / "fast" / image).exists()
@@ -589,4 +589,4 @@ def test_a_list_tells_what_there_is(it, back_up, run_module):
     assert shown["name"] == "one"
     assert shown["path"] == str(it.directory / "one")
     assert (shown["count"], shown["bytes"], shown["engine"], shown["holds_images"]) == (1, 5000, "file", True)
-    assert (found["engine"], found["lacking_packages"]) == ("file", [])
+    assert (found["engine"], found["missing_packages"]) == ("file", [])

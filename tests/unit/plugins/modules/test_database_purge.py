@@ -55,10 +55,10 @@ def test_a_refusal_is_told_in_its_own_words(purge, code):
 
 
 def test_a_failure_is_told_with_its_reason_and_without_secrets(purge):
-    says = "oslo_db.exception.DBError: mysql://glance:hunter2@db/glance\npurge_records: glance-manage should end well\n"
+    says = "oslo_db.exception.DBError: mysql://glance:hunter2@db/glance\npurge_records: glance-manage should succeed\n"
     result, _call = purge(says=says, code=1)
     assert result["msg"] == (
-        "The records of what was deleted should be purged, found: glance-manage should end well "
+        "The records of what was deleted should be purged, found: glance-manage should succeed "
         "(oslo_db.exception.DBError: mysql://********@db/glance)."
     )
     assert "hunter2" not in json.dumps(result)

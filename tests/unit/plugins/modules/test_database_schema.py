@@ -51,9 +51,7 @@ def test_syncs_only_what_the_check_asks_for(database, code, needed, check_mode):
 @pytest.mark.parametrize("code", [1, 2, 6, 127])
 def test_a_check_that_fails_is_not_followed_by_a_sync(database, code):
     result, calls = database(check=code, output="first\nCRITICAL: no such host\n\n")
-    assert result["msg"] == (
-        f"'glance-manage db check' should end well, found exit code {code}: CRITICAL: no such host"
-    )
+    assert result["msg"] == (f"'glance-manage db check' should succeed, found exit code {code}: CRITICAL: no such host")
     assert result["output"] == ["first", "CRITICAL: no such host"]
     assert calls == ["check"]
 
@@ -72,7 +70,7 @@ def test_a_check_that_fails_is_not_followed_by_a_sync(database, code):
 )
 def test_a_sync_that_fails_gives_its_last_line_without_secrets(database, output, last):
     result, calls = database(check=3, sync=1, output=output)
-    assert result["msg"] == f"'glance-manage db sync' should end well, found exit code 1: {last}"
+    assert result["msg"] == f"'glance-manage db sync' should succeed, found exit code 1: {last}"
     assert len(result["output"]) <= 15
     assert "hunter2" not in json.dumps(result)
     assert calls == ["check", "sync"]
@@ -165,7 +163,7 @@ def test_a_database_without_check_that_fails_gives_the_last_line(database, check
     said = {"check": REFUSED, verb: "OperationalError: postgresql://glance:hunter2@db/glance: no route"}
     result, calls = database(check=1, said=said, check_mode=check_mode, **{verb: 2})
     assert result["msg"] == (
-        f"'glance-manage db {verb}' should end well, found exit code 2: "
+        f"'glance-manage db {verb}' should succeed, found exit code 2: "
         "OperationalError: postgresql://********@db/glance: no route"
     )
     assert calls == ["check", verb]
@@ -382,7 +380,7 @@ def test_a_load_that_loads_nothing_fails_though_it_ends_well(metadefs):
 
 def test_a_load_that_fails_is_told_and_made_up_for_later(metadefs):
     result, _calls = metadefs.run([], code=1, says="no such table")
-    assert result["msg"] == "'glance-manage db load_metadefs' should end well, found exit code 1: no such table"
+    assert result["msg"] == "'glance-manage db load_metadefs' should succeed, found exit code 1: no such table"
     assert metadefs.note.exists()
 
 

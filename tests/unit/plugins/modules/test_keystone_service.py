@@ -69,10 +69,10 @@ def registered(keystone, register):
 def test_everything_is_made_once_as_check_mode_tells(keystone, register):
     before = copy.deepcopy(keystone.things)
     told = register(True)
-    assert (told["changed"], told["changes"], told["lacking"]) == (True, EVERYTHING, LACKING)
+    assert (told["changed"], told["changes"], told["missing"]) == (True, EVERYTHING, LACKING)
     assert (keystone.sent, keystone.things) == ([], before)
     made = register()
-    assert (made["changed"], made["changes"], made["lacking"], made["leaving"]) == (True, EVERYTHING, [], [])
+    assert (made["changed"], made["changes"], made["missing"], made["leaving"]) == (True, EVERYTHING, [], [])
     assert keystone.only("users", name="glance")["password"] == SECRET
     assert keystone.only("users", name="glance")["domain_id"] == "default"
     service = keystone.only("services")
@@ -159,7 +159,7 @@ def test_what_lacks_or_differs_is_mended_and_nothing_else(registered, register, 
     told = register(True, **options)
     assert (told["changes"], registered.sent) == (expected, [])
     result = register(**options)
-    assert (result["changes"], result["lacking"]) == (expected, []), result
+    assert (result["changes"], result["missing"]) == (expected, []), result
     assert len(registered.sent) == len(expected)
     again = register(**options)
     assert (again["changed"], again["requests"]) == (False, 1)
@@ -238,7 +238,7 @@ def test_retiring_makes_nothing(rotated, register):
     without("endpoints", interface="public")(rotated)
     result = register(state="retired", retired_users=["old"])
     assert result["changes"] == ["remove the user old"]
-    assert result["lacking"] == [f"public endpoint {URL}"]
+    assert result["missing"] == [f"public endpoint {URL}"]
     assert [method for method, _kind, _what in rotated.sent] == ["DELETE"]
 
 
@@ -335,7 +335,7 @@ def test_a_change_that_keystone_does_not_take_ends_it_and_what_was_made_is_told(
     assert (result["changed"], result["changes"]) == (step > 0, EVERYTHING[:step])
     # The next run goes on where this one ended, and a request of it that came through is no fault.
     keystone.trouble.clear()
-    assert register()["lacking"] == []
+    assert register()["missing"] == []
 
 
 def test_what_lacks_in_the_end_is_told(keystone, register):

@@ -157,19 +157,19 @@ def test_check_mode_does_not_wait(proxy, run_module):
 @pytest.mark.parametrize(
     ("rows", "health"),
     [
-        ([row("api1", "UP"), row("api2", "DOWN")], "well"),
+        ([row("api1", "UP"), row("api2", "DOWN")], "healthy"),
         ([row("api1", "DOWN"), row("api2", "MAINT")], "no server of glance_api takes requests"),
         (
             [row("api1", "DOWN"), row("r1", "DOWN", "glance_registry")],
             "no server of glance_api, glance_registry takes requests",
         ),
-        ([row("api1", "DOWN"), row("api2", "UP"), row("r1", "UP", "glance_registry")], "well"),
+        ([row("api1", "DOWN"), row("api2", "UP"), row("r1", "UP", "glance_registry")], "healthy"),
     ],
 )
 def test_a_balancer_is_well_while_each_backend_has_a_server(proxy, run_module, rows, health):
     proxy.answers = [table(*rows)]
     result = run_module("loadbalancer_info", socket=proxy.path)
-    assert (result["healthy"], result["health"]) == (health == "well", health)
+    assert (result["healthy"], result["health"]) == (health == "healthy", health)
     assert set(result["servers"]) == {each.split(",")[1] for each in rows}
 
 

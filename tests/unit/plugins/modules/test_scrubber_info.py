@@ -37,7 +37,7 @@ def test_a_scrubber_that_is_well(host, check_mode, waiting):
     assert {key: result[key] for key in ("mode", "state", "last_run", "healthy", "health")} == {
         "mode": "timer",
         "state": "active",
-        "last_run": "well",
+        "last_run": "succeeded",
         "healthy": True,
         "health": "ok",
     }
@@ -49,7 +49,7 @@ def test_a_scrubber_that_is_well(host, check_mode, waiting):
     ("run_unit", "last_run"),
     [
         ({}, "none yet"),
-        (RAN, "well"),
+        (RAN, "succeeded"),
         ({**RAN, "ActiveState": "activating"}, "under way"),
         ({"ActiveState": "activating"}, "under way"),
         ({**RAN, "ActiveState": "deactivating"}, "under way"),
@@ -67,7 +67,7 @@ def test_last_run(host, run_unit, last_run):
     host.unit(SCRUB, **run_unit)
     result = run(host)
     assert result["last_run"] == last_run
-    assert result["healthy"] is (last_run in ("none yet", "well", "under way"))
+    assert result["healthy"] is (last_run in ("none yet", "succeeded", "under way"))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_images_that_can_not_be_counted(host, on_show, options, reason):
     host.on("show", on_show)
     result = run(host, **options)
     assert (result["healthy"], result["health"], result["backlog"]) == (False, f"{COUNT}{reason}", {})
-    assert (result["state"], result["last_run"]) == ("active", "well")
+    assert (result["state"], result["last_run"]) == ("active", "succeeded")
     assert "hunter2" not in json.dumps(result)
 
 

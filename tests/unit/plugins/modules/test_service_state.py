@@ -240,7 +240,7 @@ def test_a_restart_without_an_answer_brings_the_configuration_before_back(host):
     assert result["msg"] == (
         "glance-api should restart with its new configuration and answer, found: sqlalchemy.exc.OperationalError: "
         "(1045, 'no') password=******** on mysql://********@db. "
-        "The configuration of before is back and the service answers with it."
+        "The previous configuration is restored and the service answers with it."
     )
     assert result["journal"][-2] == "connecting to mysql://********@db/glance"
     assert len(result["journal"]) == 15
@@ -258,8 +258,8 @@ def test_a_service_that_does_not_answer_with_the_configuration_before_either(hos
     assert result["restored"] is True
     assert result["msg"] == (
         "glance-api should restart with its new configuration and answer, found: 'systemctl restart "
-        "glance-api.service' failed: Job for glance-api.service failed. The configuration of before is back, but the "
-        "service does not answer with it either: 'systemctl restart glance-api.service' failed: Job for "
+        "glance-api.service' failed: Job for glance-api.service failed. The previous configuration is restored, but "
+        "the service does not answer with it either: 'systemctl restart glance-api.service' failed: Job for "
         "glance-api.service failed."
     )
     assert host.state == config_set.SWAPPED
@@ -272,14 +272,14 @@ def test_a_restart_without_a_configuration_to_go_back_to(host, record):
     host.write("etc/conf", "bad")
     result = host.run("restarted")
     assert result["restored"] is False
-    assert result["msg"].endswith("There is no configuration of before to go back to.")
+    assert result["msg"].endswith("There is no previous configuration to restore.")
     assert (host.folder / "etc" / "conf").read_text() == "bad"
 
 
 @pytest.mark.parametrize(
     ("conf", "expected"),
     [
-        ("bad", "The configuration of before could not be brought back: {} is not a record"),
+        ("bad", "The previous configuration could not be restored: {} is not a record"),
         ("good=1", "glance-api runs and answers, but that could not be noted: {} is not a record"),
     ],
 )
@@ -412,8 +412,8 @@ SCRUB, TIMER, CHECK, CHECK_TIMER = (
     "glance-scrubber-check.timer",
 )
 MODES = {
-    "timer": {"units": [TIMER], "resting_units": [SCRUB, CHECK_TIMER], "health_unit": SCRUB},
-    "daemon": {"units": [SCRUB, CHECK_TIMER], "resting_units": [TIMER], "health_unit": CHECK},
+    "timer": {"units": [TIMER], "stopped_units": [SCRUB, CHECK_TIMER], "health_unit": SCRUB},
+    "daemon": {"units": [SCRUB, CHECK_TIMER], "stopped_units": [TIMER], "health_unit": CHECK},
 }
 ONE_SHOT = {"active": "inactive", "enabled": "static", "Type": "oneshot", "Result": "success"}
 
@@ -439,7 +439,7 @@ def set_up(host, mode):
 
 def test_a_well_service_without_url_is_left_alone_with_one_question(scrubber):
     result = scrubber.run("started", **scrubber.options)
-    assert (result["changed"], result["health"], result["drained"]) == (False, "ended well", False)
+    assert (result["changed"], result["health"], result["drained"]) == (False, "succeeded", False)
     assert scrubber.warnings == []
     assert scrubber.calls == []
     assert len(scrubber.asked) == 1
@@ -476,7 +476,7 @@ def test_the_last_run_of_the_check_counts(scrubber, check, health):
 def test_a_check_that_failed_is_run_again(scrubber, check, calls):
     scrubber.unit(scrubber.check, **{**ONE_SHOT, "InvocationID": 1, **check})
     result = scrubber.run("started", **scrubber.options)
-    assert (result["changed"], result["health"]) == (False, "ended well")
+    assert (result["changed"], result["health"]) == (False, "succeeded")
     assert [call.split()[0] for call in scrubber.calls] == calls
 
 
@@ -524,7 +524,7 @@ def test_a_restart_runs_the_check(scrubber, left):
     result = scrubber.run("restarted", **scrubber.options)
     assert (result["changed"], result["health"]) == (
         True,
-        "left work behind: 2 images are left" if left else "ended well",
+        "left work behind: 2 images are left" if left else "succeeded",
     )
     assert scrubber.warnings == (["glance-scrubber works, but left work behind: 2 images are left."] if left else [])
     assert (scrubber.folder / "synced").exists() is left
@@ -576,7 +576,7 @@ def test_a_run_in_progress_does_not_count_after_a_restart(host):
     host.unit(CHECK, **{**ONE_SHOT, "active": "activating", "InvocationID": 5})
     # Is asked for all states, and then twice while the run lasts.
     host.write("on-show", f"unit={CHECK}; [ $(grep -c ^show asked) != 4 ] || put ActiveState inactive")
-    assert host.run("restarted", **host.options)["health"] == "ended well"
+    assert host.run("restarted", **host.options)["health"] == "succeeded"
     first = [call.split()[0] for call in host.asked]
     assert first[first.index("restart") :] == ["restart", "show", "show", "show", "start", "show"]
 
@@ -585,7 +585,7 @@ def test_a_run_in_progress_that_does_not_end(host):
     set_up(host, "daemon")
     host.unit(CHECK, **{**ONE_SHOT, "active": "activating"})
     assert (
-        f"found: the run of {CHECK} in progress should end within 0 s, found: it still runs. There is no configuration"
+        f"found: the run of {CHECK} in progress should end within 0 s, found: it still runs. There is no previous configuration"
         in host.run("restarted", health_timeout=0, **host.options)["msg"]
     )
     assert f"start {CHECK}" not in host.calls
@@ -637,7 +637,7 @@ def test_a_check_that_does_not_end_well_brings_the_configuration_before_back(hos
     result = host.run("restarted", **{**host.options, "health_timeout": 3 if "sleep" in on_start else 60})
     assert result["msg"] == (
         f"glance-scrubber should restart with its new configuration and run, found: {found.replace('CHECK', CHECK)}. "
-        "The configuration of before is back and the service runs with it."
+        "The previous configuration is restored and the service runs with it."
     ).replace("CHECK", CHECK)
     assert result["restored"] is True
     assert result["journal"] == (wrote + said).splitlines()
@@ -667,7 +667,7 @@ def test_a_check_that_systemd_forgets_when_it_has_ended_well(host):
     set_up(host, "daemon")
     host.unit(CHECK, **ONE_SHOT)
     host.write("on-start", ":")
-    assert host.run("restarted", **host.options)["health"] == "ended well"
+    assert host.run("restarted", **host.options)["health"] == "succeeded"
 
 
 def test_a_service_without_url_that_does_not_run_with_the_configuration_before_either(host):
@@ -676,7 +676,7 @@ def test_a_service_without_url_that_does_not_run_with_the_configuration_before_e
     host.write("on-start", "ends 1 exit-code failed")
     result = host.run("restarted", **host.options)
     assert result["msg"].endswith(
-        "The configuration of before is back, but the service does not run with it either: "
+        "The previous configuration is restored, but the service does not run with it either: "
         f"{SCRUB} ended with exit code 1."
     )
     assert host.state == config_set.SWAPPED
@@ -697,7 +697,7 @@ def test_the_way_to_run_a_service_is_brought_back_too(host, before, after):
         host.unit(SCRUB, **{**ONE_SHOT, "active": "active", "enabled": "enabled"})
     host.write("on-start", "ends 1 exit-code failed")
     result = host.run("restarted", **{"name": "glance-scrubber", **MODES[after]})
-    assert result["msg"].endswith("is back and the service runs with it.")
+    assert result["msg"].endswith("is restored and the service runs with it.")
     units = " ".join(MODES[before]["units"])
     rest = " ".join(name for name in MODES[after]["units"] if name not in MODES[before]["units"])
     assert f"restart {units}" in host.calls
@@ -708,7 +708,7 @@ def test_the_way_to_run_a_service_is_brought_back_too(host, before, after):
 @pytest.mark.parametrize(
     ("conf", "expected"),
     [
-        ("bad", "The configuration of before could not be brought back: {} is not a record"),
+        ("bad", "The previous configuration could not be restored: {} is not a record"),
         ("good=1", "glance-scrubber runs, but that could not be noted: {} is not a record"),
     ],
 )

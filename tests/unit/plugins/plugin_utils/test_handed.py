@@ -210,7 +210,7 @@ LOOKED = {
     "b1": ["haproxy", "keepalived"],
     "b2": ["haproxy"],
 }
-KEYSTONE = {"lacking": [], "leaving": []}
+KEYSTONE = {"missing": [], "leaving": []}
 
 
 def looks(**of_hosts):
@@ -236,10 +236,10 @@ def test_nothing_is_pending_where_every_look_found_nothing():
         ),
         ({"s": {"__glance_identity_found": {}}}, ["s: Keystone is not as it should be"]),
         (
-            {"s": {"__glance_identity_found": {"lacking": ["role"], "leaving": []}}},
+            {"s": {"__glance_identity_found": {"missing": ["role"], "leaving": []}}},
             ["s: Keystone is not as it should be"],
         ),
-        ({"s": {"__glance_identity_found": {"lacking": [], "leaving": ["u"]}}}, ["s: Keystone is not as it should be"]),
+        ({"s": {"__glance_identity_found": {"missing": [], "leaving": ["u"]}}}, ["s: Keystone is not as it should be"]),
     ],
 )
 def test_what_one_look_found_is_pending(of_hosts, said):

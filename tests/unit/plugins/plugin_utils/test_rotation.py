@@ -1,4 +1,4 @@
-"""What the secrets of before still open, by who was deployed and what the inventory says."""
+"""What old secrets still open, by who was deployed and what the inventory says."""
 
 import pytest
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import rotation as r

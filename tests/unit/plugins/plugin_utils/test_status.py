@@ -4,7 +4,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils import sta
 SCRUBS = {
     "mode": "timer",
     "state": "active",
-    "last_run": "well",
+    "last_run": "succeeded",
     "backlog": {"count": 2, "bytes": 1610612736, "oldest": "2026-11-22T01:02:03Z", "due": 0, "due_ids": []},
     "healthy": True,
     "health": "ok",
@@ -105,7 +105,7 @@ def test_backlog(found, text):
         ({"__glance_scrubber": {"unreachable": True}}, ("h", "unknown", "not reached", "unknown", "unknown")),
         (
             {"__glance_scrubber": SCRUBS},
-            ("h", "timer", "active", "well", "2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z"),
+            ("h", "timer", "active", "succeeded", "2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z"),
         ),
         (
             {
@@ -144,9 +144,9 @@ def test_a_host_without_an_answer(result, shown):
 def test_the_table_of_the_scrubber():
     found = {"a": {"__glance_scrubber": SCRUBS, "__glance_api_found": RUNS}, "b": {"__glance_api_found": RUNS}}
     assert s.table(["a", "b"], found, "scrubber") == [
-        "HOST  SCRUBBER  STATE        LAST RUN  WAITING TO BE SCRUBBED",
-        "a     timer     active       well      2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z",
-        "b     unknown   not reached  unknown   unknown",
+        "HOST  SCRUBBER  STATE        LAST RUN   WAITING TO BE SCRUBBED",
+        "a     timer     active       succeeded  2 images, 1.5 GiB, 0 due, oldest deleted 2026-11-22T01:02:03Z",
+        "b     unknown   not reached  unknown    unknown",
     ]
 
 
@@ -172,12 +172,12 @@ def test_no_host_gives_the_headings():
         (
             {
                 "__glance_balancer": {
-                    "health": "well",
+                    "health": "healthy",
                     "has_virtual_address": True,
                     "servers": {"api2": {"a": "DOWN", "b": "DOWN"}, "api1": {"a": "UP", "b": "DOWN"}},
                 }
             },
-            ("h", "well", "here", "api1 UP/DOWN, api2 DOWN"),
+            ("h", "healthy", "here", "api1 UP/DOWN, api2 DOWN"),
         ),
         (
             {"__glance_balancer": {"health": "no HAProxy answers", "has_virtual_address": False, "servers": {}}},
@@ -219,13 +219,19 @@ def test_a_host_that_is_well_has_no_fault(results):
 @pytest.mark.parametrize(
     ("results", "said"),
     [
-        ({"__glance_balancer": ILL}, "haproxy on h should be well, found: refused. See 'journalctl -u haproxy' there."),
+        (
+            {"__glance_balancer": ILL},
+            "haproxy on h should be healthy, found: refused. See 'journalctl -u haproxy' there.",
+        ),
         ({"__glance_registry": ILL}, "glance-registry on h should answer, found: refused. See 'journalctl -u glance-r"),
         (
             {"__glance_api_found": ILL, "__glance_images": SKIPPED},
             "glance-api on h should answer, found: refused. See",
         ),
-        ({"__glance_scrubber": ILL}, "glance-scrubber on h should be well, found: refused. See 'journalctl -u glance-"),
+        (
+            {"__glance_scrubber": ILL},
+            "glance-scrubber on h should be healthy, found: refused. See 'journalctl -u glance-",
+        ),
         (
             {"__glance_api_found": WELL, "__glance_images": {"reason": "unauthorized", "msg": "401.", "counts": {}}},
             "glance-api on h should tell its images, found: 401.",
@@ -236,7 +242,7 @@ def test_a_host_that_is_well_has_no_fault(results):
         ),
         (
             {"__glance_registry": {**WELL, "failed_jobs": {"glance-purge.service": "exit-code"}}},
-            "glance-purge.service on h should have ended well, found: exit-code. See 'journalctl -u glance-purge.servi",
+            "glance-purge.service on h should have succeeded, found: exit-code. See 'journalctl -u glance-purge.servi",
         ),
         (
             {
@@ -250,7 +256,7 @@ def test_a_host_that_is_well_has_no_fault(results):
                 "__glance_registry": {**WELL, "failed_jobs": {"p": "exit-code"}},
                 "__glance_api_found": {**WELL, "failed_jobs": {"p": "exit-code", "c": "signal"}},
             },
-            "p and c on h should have ended well, found: exit-code; signal. See 'journalctl -u p -u c' there.",
+            "p and c on h should have succeeded, found: exit-code; signal. See 'journalctl -u p -u c' there.",
         ),
     ],
 )
