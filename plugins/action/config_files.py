@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
-        arguments["items"] = self.rendered(arguments.get("items") or [], task_vars)
+        arguments["files"] = self.rendered(arguments.get("files") or [], task_vars)
         return self._execute_module(module_args=arguments, task_vars=task_vars)
 
     def rendered(self, given: list[Mapping[str, Any]], task_vars: dict[str, Any]) -> list[dict[str, Any]]:

@@ -31,8 +31,8 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
         if arguments.get("always"):
             return {"changed": False, "pending": [arguments["always"]]}
         try:
-            arguments["items"] = self.rendered(
-                [item for item in arguments.get("items") or [] if item.get("kind") != "staged"], task_vars
+            arguments["files"] = self.rendered(
+                [item for item in arguments.get("files") or [] if item.get("kind") != "staged"], task_vars
             )
             if venv := dict(arguments.get("venv") or {}):
                 pins = self._pins(venv.pop("wheels"))

@@ -162,7 +162,7 @@ class ActionModule(ActionBase):
                 *placeholders.faults({host: found.variables[host] for host in found.hosts(*topology.SERVICES)}),
             ]
         if stage == "facts":
-            balancers = [host for host in found.hosts(topology.BALANCER) if host in selected]
+            balancers = [host for host in found.hosts(topology.LOADBALANCER) if host in selected]
             return [
                 *topology.port_conflicts(found, self._releases()),
                 *topology.unaddressed(found, balancers),

@@ -45,7 +45,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Items of O(glanceops.image_service.config_files#module:items).
+  description: Items of O(glanceops.image_service.config_files#module:files).
   type: list
   elements: dict
 """

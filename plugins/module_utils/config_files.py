@@ -36,7 +36,7 @@ def present(
     params: Mapping[str, Any], record_path: str, check_mode: bool, scratch: Callable[[], str]
 ) -> dict[str, Any]:
     """Make the set so; return what the module answers."""
-    wanted = config_items.wanted(params["items"], check_mode)
+    wanted = config_items.wanted(params["files"], check_mode)
     seen = config_set.look(wanted, record_path)
     if seen.changed or seen.stale:
         validate_with_directories(params, seen, check_mode, scratch)

@@ -91,7 +91,7 @@ class Module(AnsibleModule):
 
     def hide(self) -> None:
         """Take the texts out of the invocation, and show again in the diff what is equal to one."""
-        for given in self.params["items"]:
+        for given in self.params["files"]:
             if given["content"] is not None:
                 given["content"] = "(not shown)"
         self.no_log_values.clear()

@@ -45,8 +45,8 @@ def validate(params: Mapping[str, Any], check_mode: bool, scratch: Callable[[], 
             if not check_mode:
                 # Closed to all but root and the group that owns the folder beside, which is the service's.
                 _open_to_group(staged, os.stat(beside).st_gid)
-            stage(params["items"], staged, check_mode)
-            secret = "\n".join(given["content"] for given in params["items"] if given["secret"])
+            stage(params["files"], staged, check_mode)
+            secret = "\n".join(given["content"] for given in params["files"] if given["secret"])
             for validator in params["validators"]:
                 if not passed_over(validator, check_mode):
                     run_validator(validator, staged, secret)

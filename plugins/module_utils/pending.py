@@ -116,7 +116,7 @@ _VENV_OPTIONS: dict[str, Any] = {
 _PARTS: dict[str, dict[str, Any]] = {
     "host": {"type": "dict", "options": host_check.OPTIONS},
     "venv": {"type": "dict", "options": _VENV_OPTIONS},
-    "items": {
+    "files": {
         "type": "list",
         "elements": "dict",
         "options": config_items.OPTIONS,
@@ -147,7 +147,7 @@ def look(params: Mapping[str, Any]) -> list[str]:
         found += problems
     directory = params["record_directory"]
     record = os.path.join(directory, f"{params['name']}.json") if directory else ""
-    later: list[Callable[[], Iterator[str]]] = [lambda: of_files(_filled(params["items"], venv), record)]
+    later: list[Callable[[], Iterator[str]]] = [lambda: of_files(_filled(params["files"], venv), record)]
     if params["accounts"]:
         later.append(lambda: iter(mariadb_accounts.look(params["accounts"])))
     if params["schema"]:

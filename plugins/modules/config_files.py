@@ -31,18 +31,18 @@ options:
       - With V(present), the set is made so.
       - With V(previous), the previous set is restored if the current one was never confirmed by the service.
       - With V(absent), the files and links of the set are removed, and what was kept of the set before.
-        Directories stay, but for those that O(items[].adopt) has made.
+        Directories stay, but for those that O(files[].adopt) has made.
     type: str
     choices: [present, previous, absent]
     default: present
-  items:
+  files:
     description: The files, links and directories of the set. Needed with O(state=present).
     type: list
     elements: dict
     default: []
     suboptions:
       path:
-        description: Absolute path on the host; with O(items[].kind=staged), a bare file name.
+        description: Absolute path on the host; with O(files[].kind=staged), a bare file name.
         type: str
         required: true
       kind:
@@ -56,7 +56,7 @@ options:
         description:
           - Template on the control machine that makes the file's text.
             Looked up like a template of the role. Used by the action plugin, never sent to the host.
-          - It has the variable C(writable), the paths of O(items[].directories) of the set.
+          - It has the variable C(writable), the paths of O(files[].directories) of the set.
         type: str
       overrides:
         description:
@@ -88,7 +88,7 @@ options:
             required: true
       content:
         description:
-          - Text of the file. The action plugin fills it in when O(items[].template) or O(items[].src) is given.
+          - Text of the file. The action plugin fills it in when O(files[].template) or O(files[].src) is given.
         type: str
       src:
         description:
@@ -132,9 +132,9 @@ options:
     description:
       - Commands that must end with exit code 0 before a changed set is swapped in.
         Each may take 120 seconds at most.
-      - In an argument, in a value of the environment and in the text of O(items[].kind=staged) items, C(@staged@)
+      - In an argument, in a value of the environment and in the text of O(files[].kind=staged) files, C(@staged@)
         stands for the folder with the staged files, which lie there side by side under their bare names, if not under
-        O(items[].staged_as). The group of the folder can write to C(@staged@/tmp).
+        O(files[].staged_as). The group of the folder can write to C(@staged@/tmp).
       - Where a file of the set names another one by its path, its staged text names the staged one.
     type: list
     elements: dict
@@ -200,7 +200,7 @@ EXAMPLES = r"""
 - name: Write the configuration of the image API
   glanceops.image_service.config_files:
     name: glance-api
-    items:
+    files:
       - path: /etc/glance
         kind: directory
         group: glance
@@ -256,7 +256,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "previous", "absent"], "default": "present"},
-            "items": {
+            "files": {
                 "type": "list",
                 "elements": "dict",
                 "default": [],

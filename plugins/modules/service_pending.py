@@ -38,9 +38,9 @@ options:
   venv:
     description:
       - Options of M(glanceops.image_service.release_venv). Without it, the release is not looked at.
-      - C(@venv@) in texts and targets of O(items) stands for the virtual environment.
+      - C(@venv@) in texts and targets of O(files) stands for the virtual environment.
     type: dict
-  items:
+  files:
     description: Items of M(glanceops.image_service.config_files). Those of the kind V(staged) are left out.
     type: list
     elements: dict
@@ -90,7 +90,7 @@ EXAMPLES = r"""
 - name: Look whether HAProxy needs a run
   glanceops.image_service.service_pending:
     name: haproxy
-    items:
+    files:
       - path: /etc/haproxy/haproxy.cfg
         template: haproxy.cfg.j2
     units: [haproxy.service]
@@ -125,7 +125,7 @@ def main() -> None:
             "host": {"type": "dict"},
             "unwanted": {"type": "list", "elements": "str", "default": []},
             "venv": {"type": "dict"},
-            "items": {"type": "list", "elements": "dict", "default": []},
+            "files": {"type": "list", "elements": "dict", "default": []},
             "record_directory": {"type": "str", "default": "/etc/glance/.sets"},
             "accounts": {"type": "dict"},
             "schema": {"type": "dict"},
@@ -140,7 +140,7 @@ def main() -> None:
         found = [module.params["always"]] if module.params["always"] else pending.look(module.params)
     finally:
         # Texts of files and a password, which -vvv would show.
-        module.params.update(items=[], accounts=None)
+        module.params.update(files=[], accounts=None)
     module.exit_json(changed=False, pending=found)
 
 

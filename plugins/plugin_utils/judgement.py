@@ -36,9 +36,9 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults imp
 )
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import (
     API,
-    BALANCER,
     DATABASE,
     IDENTITY,
+    LOADBALANCER,
     REGISTRY,
     SCRUBBER,
     SERVICES,
@@ -49,8 +49,8 @@ HANDED = {
     "glance_deployment_hosts": (API, SCRUBBER),
     "glance_database_users_in_use": (DATABASE,),
     "glance_identity_users_in_use": (IDENTITY,),
-    "glance_loadbalancer_addresses": (BALANCER,),
-    "glance_loadbalancer_services": (BALANCER,),
+    "glance_loadbalancer_addresses": (LOADBALANCER,),
+    "glance_loadbalancer_services": (LOADBALANCER,),
 }
 """What playbooks hand to roles, and the services about which it tells something: without it nothing is said, not even
 by a default."""
@@ -71,7 +71,7 @@ def deploys_release(services: Iterable[str]) -> bool:
 def unknown_yet(services: set[str], given: Mapping[str, Any], facts: bool) -> list[str]:
     """Return what judges ask for of a host with *services* and is not known yet, beside the variables *given*."""
     found = [name for name, asking in HANDED.items() if services.intersection(asking) and name not in given]
-    asks_facts = services.intersection((BALANCER, IDENTITY)) or given.get("glance_install_method") == "package"
+    asks_facts = services.intersection((LOADBALANCER, IDENTITY)) or given.get("glance_install_method") == "package"
     return found if facts or not asks_facts else [*found, "ansible_facts"]
 
 

@@ -10,7 +10,13 @@ from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, size_of
 
-REGISTERED = ("__glance_balancer", "__glance_registry", "__glance_api_found", "__glance_images", "__glance_scrubber")
+REGISTERED = (
+    "__glance_loadbalancer_found",
+    "__glance_registry",
+    "__glance_api_found",
+    "__glance_images",
+    "__glance_scrubber",
+)
 """Results of loadbalancer_info, service_info (registry and API), image_status and scrubber_info."""
 
 
@@ -71,7 +77,7 @@ def scrubber_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
 
 def loadbalancer_row(host: str, results: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the cells of one host that balances."""
-    balancer = results.get("__glance_balancer") or {}
+    balancer = results.get("__glance_loadbalancer_found") or {}
     if "servers" not in balancer:
         return (host, trouble(balancer), "unknown", "unknown")
     shown = [f"{server} {'/'.join(dict.fromkeys(of.values()))}" for server, of in sorted(balancer["servers"].items())]
@@ -101,7 +107,7 @@ def table(hosts: Iterable[str], found: Mapping[str, Mapping[str, Any]], service:
 
 # Registered variable, service, what it should do, units whose journal has the reason.
 _SERVICES = (
-    ("__glance_balancer", "haproxy", "be healthy", ("haproxy",)),
+    ("__glance_loadbalancer_found", "haproxy", "be healthy", ("haproxy",)),
     ("__glance_registry", "glance-registry", "answer", ("glance-registry",)),
     ("__glance_api_found", "glance-api", "answer", ("glance-api", "glance-proxy")),
     ("__glance_scrubber", "glance-scrubber", "be healthy", ("glance-scrubber", "glance-scrubber-check")),

@@ -19,11 +19,11 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.sockets im
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import certificates
 
 API, REGISTRY, SCRUBBER = "glance_api", "glance_registry", "glance_scrubber"
-DATABASE, IDENTITY, BALANCER = "glance_database", "glance_identity", "glance_loadbalancer"
+DATABASE, IDENTITY, LOADBALANCER = "glance_database", "glance_identity", "glance_loadbalancer"
 RETIRED = "glance_retired"
 SERIAL = "glance_api_serial"
 GLANCE = (API, REGISTRY, SCRUBBER)
-SERVICES = (API, REGISTRY, SCRUBBER, DATABASE, IDENTITY, BALANCER)
+SERVICES = (API, REGISTRY, SCRUBBER, DATABASE, IDENTITY, LOADBALANCER)
 GROUPS = ("glance", *SERVICES, RETIRED)
 # Groups of throw-away hosts for tests.
 LAB = "glance_lab_"
@@ -170,7 +170,7 @@ def sockets(topology: Topology, host: str, release: Mapping[str, Any]) -> list[S
             found.append(Socket("Glance behind its proxy", "127.0.0.1", backend, "glance_api_backend_port"))
     if REGISTRY in groups and release.get("registry"):
         found.append(socket("the registry", "glance_registry_bind_address", "glance_registry_port"))
-    if BALANCER in groups:
+    if LOADBALANCER in groups:
         address = "glance_loadbalancer_bind_address"
         found.append(socket("the load balancer", address, "glance_loadbalancer_api_port"))
         if topology.truth(host, "glance_loadbalancer_registry"):
@@ -201,7 +201,7 @@ def port_conflicts(topology: Topology, releases: Mapping[str, Mapping[str, Any]]
 def balancer_ports(topology: Topology) -> Iterator[str]:
     """Give a sentence when a virtual address that moves would be answered at another port then."""
     found: dict[int, list[str]] = {}
-    for host in topology.hosts(BALANCER):
+    for host in topology.hosts(LOADBALANCER):
         port = topology.integer(host, "glance_loadbalancer_api_port")
         if topology.value(host, "glance_loadbalancer_virtual_address") and port is not None:
             found.setdefault(port, []).append(host)
@@ -209,7 +209,7 @@ def balancer_ports(topology: Topology) -> Iterator[str]:
         told = " and ".join(f"{port} on {', '.join(hosts)}" for port, hosts in found.items())
         yield (
             "glance_loadbalancer_api_port should be the same on all balancers, between which the virtual address "
-            f"moves, found {told}: set it for the group {BALANCER}."
+            f"moves, found {told}: set it for the group {LOADBALANCER}."
         )
 
 
@@ -266,7 +266,7 @@ def certified(certificate: str, address: str) -> str:
 
 def entrance(topology: Topology, facts: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the URL at which users reach the API through the load balancers; empty where there are none."""
-    balancers = topology.hosts(BALANCER)
+    balancers = topology.hosts(LOADBALANCER)
     if not balancers:
         return ""
     first = balancers[0]
@@ -377,7 +377,7 @@ def handed(
     services = topology.hosts(*GLANCE)
     logins = login_hosts(topology, host)
     users = [] if alone else topology.hosts(API, REGISTRY)
-    balancers = topology.hosts(BALANCER)
+    balancers = topology.hosts(LOADBALANCER)
     addresses = [(facts.get(each, {}).get("default_ipv4") or {}).get("address") for each in balancers]
     found: dict[str, Any] = {
         "glance_api_hosts": topology.hosts(API),
@@ -423,7 +423,7 @@ def api_serial(topology: Topology) -> Any:
 
 def asked_besides(topology: Topology, selected: Sequence[str]) -> list[str]:
     """Return the hosts whose addresses the *selected* ones have to know, and that the run is limited away from."""
-    groups = [DATABASE, BALANCER, REGISTRY, *([API] if _of(topology, BALANCER, selected) else [])]
+    groups = [DATABASE, LOADBALANCER, REGISTRY, *([API] if _of(topology, LOADBALANCER, selected) else [])]
     return left_out(topology, selected, groups)
 
 
@@ -433,7 +433,7 @@ def left_out(topology: Topology, selected: Sequence[str], groups: Iterable[str] 
     return [host for host in others if not topology.truth(host, "glance_standalone_hosts")]
 
 
-LOOKS = {DATABASE: "glance-database", BALANCER: "haproxy", API: "glance-api", SCRUBBER: "glance-scrubber"}
+LOOKS = {DATABASE: "glance-database", LOADBALANCER: "haproxy", API: "glance-api", SCRUBBER: "glance-scrubber"}
 """What service_pending has looked at on a host of a group."""
 
 
@@ -507,7 +507,7 @@ def networks(facts: Mapping[str, Any], interface: str) -> list[ipaddress.IPv4Net
 def virtual_addresses(topology: Topology, facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Give a sentence for each virtual address that clients could not reach at its balancer, by the hosts' *facts*."""
     own = {(known.get("default_ipv4") or {}).get("address"): host for host, known in facts.items()}
-    for host in topology.hosts(BALANCER):
+    for host in topology.hosts(LOADBALANCER):
         virtual = topology.value(host, "glance_loadbalancer_virtual_address")
         if not virtual or host not in facts:
             continue

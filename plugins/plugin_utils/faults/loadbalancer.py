@@ -12,7 +12,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.sockets im
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.addresses import is_loopback
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.hosts import FACTS, has
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import gather, is_dict, printable
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import BALANCER
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.topology import LOADBALANCER
 
 BALANCED, VIRTUAL = "glance_loadbalancer_services", "glance_loadbalancer_virtual_address"
 ADDRESSES = "glance_loadbalancer_addresses"
@@ -75,7 +75,7 @@ def _of_addresses(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sentences about what is balanced and where clients reach it, by variable, on a load balancer."""
-    if not has(given, BALANCER):
+    if not has(given, LOADBALANCER):
         return {}
     found: list[tuple[str, str]] = []
     if BALANCED in given:

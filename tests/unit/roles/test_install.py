@@ -7,7 +7,7 @@ from ansible_collections.glanceops.image_service.plugins.filter.named_files impo
 from jinja2.nativetypes import NativeEnvironment
 
 ROLE = pathlib.Path(__file__).parents[3] / "roles/common"
-ITEMS = yaml.safe_load((ROLE / "vars/main/items.yml").read_text())
+ITEMS = yaml.safe_load((ROLE / "vars/main/files.yml").read_text())
 TLS = yaml.safe_load((ROLE / "vars/main/tls.yml").read_text())
 
 

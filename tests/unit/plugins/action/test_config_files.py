@@ -157,14 +157,14 @@ def test_all_files_go_to_the_host_in_one_call_with_the_directories_that_they_nam
         {"path": "/b", "content": "as it is"},
         {"path": "/current", "kind": "link", "target": "/opt"},
     ]
-    plugin = action(name="glance-api", items=items)
+    plugin = action(name="glance-api", files=items)
     assert plugin.run(task_vars={"ansible_managed": "by Ansible"}) == {"changed": True}
     ((sent,),) = [calls]
     assert sent["name"] == "glance-api"
-    assert [item["path"] for item in sent["items"]] == ["/x.service", "/a.conf", "/b", "/srv/images", "/current"]
-    assert read_back(sent["items"][0].pop("content"))["DEFAULT"]["paths"] == ["/srv/images"]
-    assert read_back(sent["items"][1].pop("content"))["images"] == {"filesystem_store_datadir": ["/srv/images"]}
-    assert sent["items"][1:4] == [
+    assert [item["path"] for item in sent["files"]] == ["/x.service", "/a.conf", "/b", "/srv/images", "/current"]
+    assert read_back(sent["files"][0].pop("content"))["DEFAULT"]["paths"] == ["/srv/images"]
+    assert read_back(sent["files"][1].pop("content"))["images"] == {"filesystem_store_datadir": ["/srv/images"]}
+    assert sent["files"][1:4] == [
         {"path": "/a.conf", "owner": "root"},
         {"path": "/b", "content": "as it is"},
         {"path": "/srv/images", "kind": "directory", "mode": "0750", "owner": "glance", "group": "glance"},

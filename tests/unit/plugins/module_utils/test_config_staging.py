@@ -112,7 +112,7 @@ def test_a_validator_is_run_in_the_sandbox_of_its_staged_unit(tmp_path, monkeypa
 
 
 def test_a_folder_that_can_t_be_made_gives_a_sentence(tmp_path):
-    params = {"name": "glance-api", "record_directory": f"{tmp_path}/no/.sets", "items": [], "validators": []}
+    params = {"name": "glance-api", "record_directory": f"{tmp_path}/no/.sets", "files": [], "validators": []}
     with pytest.raises(ConfigSetError) as refused:
         config_staging.validate(params, False, str)
     assert str(refused.value) == f"no file can be written in {tmp_path}/no: No such file or directory"

@@ -80,7 +80,7 @@ class Host:
                 "host": {"service": "glance-api", "release": "2026.2"},
                 "unwanted": ["glance-registry"],
                 "venv": {"release": "2026.2", "pins": ["glance==33.0.0"]},
-                "items": self.items,
+                "files": self.items,
                 "record_directory": str(self.folder / "sets"),
                 "accounts": {"user": "glance", "clients": "127.0.0.1", "password": "p", "database": "glance"},
                 "schema": {
@@ -108,7 +108,7 @@ def test_nothing_is_pending_on_a_host_that_is_as_it_should_be(host):
     schema = host.given["schema"][0]
     assert (schema["python"], schema["metadefs"]) == (f"{VENV}/bin/python", f"{VENV}/etc")
     assert host.look(health_url="", health_unit="check.service") == []
-    assert host.look(host=None, venv=None, accounts=None, schema=None, items=[], record_directory="") == []
+    assert host.look(host=None, venv=None, accounts=None, schema=None, files=[], record_directory="") == []
 
 
 DIFFERENCES = {
@@ -166,11 +166,11 @@ def test_a_restart_that_was_cut_off_is_pending(host):
 def test_files_without_a_record_are_compared_as_they_are(host):
     assert (
         host.look(
-            record_directory="", venv=None, items=[{**host.items[0], "content": "venv = /opt/glance/2026.2-abc\n"}]
+            record_directory="", venv=None, files=[{**host.items[0], "content": "venv = /opt/glance/2026.2-abc\n"}]
         )
         == []
     )
-    assert host.look(record_directory="", venv=None, items=[{**host.items[0], "content": "x"}]) == [
+    assert host.look(record_directory="", venv=None, files=[{**host.items[0], "content": "x"}]) == [
         f"{host.folder}/conf should change"
     ]
 

@@ -28,7 +28,7 @@ def config_files(place, monkeypatch, run_module):
     def run(files=None, *more, check_mode=False, **options):
         items = [{"path": str(place / name), "content": text, **OWN} for name, text in (files or {}).items()]
         options = {"name": "glance-api", "record_directory": str(place / ".sets"), **options}
-        return run_module("config_files", check_mode, items=[*items, *({**OWN, **item} for item in more)], **options)
+        return run_module("config_files", check_mode, files=[*items, *({**OWN, **item} for item in more)], **options)
 
     run.confirm = lambda: config_set.confirm(str(place / ".sets" / "glance-api.json"))
     return run

@@ -13,7 +13,7 @@ def test_nothing_secret_shows_in_the_result(run_module, monkeypatch, tmp_path, a
     options = {
         "name": "glance-api",
         "units": [],
-        "items": [FILE],
+        "files": [FILE],
         "accounts": SECRET,
         "record_directory": str(tmp_path),
     }

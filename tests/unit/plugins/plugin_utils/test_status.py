@@ -168,10 +168,10 @@ def test_no_host_gives_the_headings():
     ("results", "expected"),
     [
         ({}, ("h", "not reached", "unknown", "unknown")),
-        ({"__glance_balancer": {"failed": True, "msg": "no sudo"}}, ("h", "no sudo", "unknown", "unknown")),
+        ({"__glance_loadbalancer_found": {"failed": True, "msg": "no sudo"}}, ("h", "no sudo", "unknown", "unknown")),
         (
             {
-                "__glance_balancer": {
+                "__glance_loadbalancer_found": {
                     "health": "healthy",
                     "has_virtual_address": True,
                     "servers": {"api2": {"a": "DOWN", "b": "DOWN"}, "api1": {"a": "UP", "b": "DOWN"}},
@@ -180,7 +180,13 @@ def test_no_host_gives_the_headings():
             ("h", "healthy", "here", "api1 UP/DOWN, api2 DOWN"),
         ),
         (
-            {"__glance_balancer": {"health": "no HAProxy answers", "has_virtual_address": False, "servers": {}}},
+            {
+                "__glance_loadbalancer_found": {
+                    "health": "no HAProxy answers",
+                    "has_virtual_address": False,
+                    "servers": {},
+                }
+            },
             ("h", "no HAProxy answers", "not here", "none"),
         ),
     ],
@@ -194,7 +200,9 @@ ILL = {"healthy": False, "health": "refused"}
 SKIPPED = {"skipped": True, "changed": False}
 IMAGES = {"counts": {"active": 1}}
 ALL_WELL = {
-    **dict.fromkeys(("__glance_balancer", "__glance_registry", "__glance_api_found", "__glance_scrubber"), WELL),
+    **dict.fromkeys(
+        ("__glance_loadbalancer_found", "__glance_registry", "__glance_api_found", "__glance_scrubber"), WELL
+    ),
     "__glance_images": IMAGES,
 }
 
@@ -203,7 +211,7 @@ ALL_WELL = {
     "results",
     [
         {},
-        {"__glance_balancer": WELL},
+        {"__glance_loadbalancer_found": WELL},
         {"__glance_scrubber": WELL},
         {"__glance_registry": WELL},
         {"__glance_registry": SKIPPED},
@@ -220,7 +228,7 @@ def test_a_host_that_is_well_has_no_fault(results):
     ("results", "said"),
     [
         (
-            {"__glance_balancer": ILL},
+            {"__glance_loadbalancer_found": ILL},
             "haproxy on h should be healthy, found: refused. See 'journalctl -u haproxy' there.",
         ),
         ({"__glance_registry": ILL}, "glance-registry on h should answer, found: refused. See 'journalctl -u glance-r"),
