@@ -125,7 +125,7 @@ options:
         type: str
         default: root
       mode:
-        description: Permission bits as a string of octal digits.
+        description: Permission bits as a string of octal digits. A staged file has those of V(0640) at most.
         type: str
         default: "0644"
   validators:
