@@ -21,14 +21,14 @@ done
 """
 GONE = "{{ lookup('ansible.builtin.file', '/nonexistent/of-the-host.pem') }}"
 STOPS = [
+    ("api", "uninstall", ["glance-api.service", "glance-proxy.service"]),
     ("api", "stop", ["glance-api.service", "glance-proxy.service"]),
-    ("api", "halt", ["glance-api.service", "glance-proxy.service"]),
-    ("api", "cache_stop", ["glance-cache.service", "glance-cache.timer"]),
-    ("purge", "stop", ["glance-purge-check.service", "glance-purge.service", "glance-purge.timer"]),
-    ("registry", "stop", ["glance-registry.service"]),
+    ("api", "cache_uninstall", ["glance-cache.service", "glance-cache.timer"]),
+    ("purge", "uninstall", ["glance-purge-check.service", "glance-purge.service", "glance-purge.timer"]),
+    ("registry", "uninstall", ["glance-registry.service"]),
     (
         "scrubber",
-        "stop",
+        "uninstall",
         [
             "glance-scrubber-check.service",
             "glance-scrubber-check.timer",
@@ -36,7 +36,7 @@ STOPS = [
             "glance-scrubber.timer",
         ],
     ),
-    ("loadbalancer", "stop", ["haproxy.service", "keepalived.service"]),
+    ("loadbalancer", "uninstall", ["haproxy.service", "keepalived.service"]),
 ]
 
 

@@ -17,7 +17,7 @@ URL = "http://image.example.com:9292"
 PLAY = [
     {"ansible.builtin.import_role": {"name": "glanceops.image_service.identity", "tasks_from": "check"}},
     {"ansible.builtin.import_role": {"name": "glanceops.image_service.identity"}},
-    {"ansible.builtin.import_role": {"name": "glanceops.image_service.identity", "tasks_from": "retire"}},
+    {"ansible.builtin.import_role": {"name": "glanceops.image_service.identity", "tasks_from": "revoke"}},
 ]
 
 
