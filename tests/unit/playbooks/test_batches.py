@@ -87,6 +87,23 @@ def test_an_operators_variable_of_the_group_says_how_many(tmp_path, value, optio
     assert [int(size) for size in re.findall(r"BATCH=(\d+)", output)] == sizes
 
 
+def test_a_syntax_check_has_no_variables_of_hosts():
+    done = subprocess.run(
+        [
+            "ansible-playbook",
+            "--syntax-check",
+            f"--inventory={PROJECT}/inventories/cluster",
+            *sorted(map(str, (PROJECT / "playbooks").glob("*.yml"))),
+        ],
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".ansible/collections")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("playbook: ") == len(list((PROJECT / "playbooks").glob("*.yml")))
+
+
 def test_a_play_without_hosts_is_none(tmp_path):
     code, output = run(tmp_path, {}, [], hosts="glance_api:&glance_api_changing")
     assert code == 0, output
