@@ -12,15 +12,6 @@ from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
 
-OPTIONS: dict[str, Any] = {
-    "user": {"type": "str", "required": True},
-    "clients": {"type": "str", "required": True},
-    "password": {"type": "str", "required": True, "no_log": True},
-    "database": {"type": "str", "required": True},
-    "retired_users": {"type": "list", "elements": "str", "default": []},
-}
-"""What a database that Glance logs in to is described by."""
-
 _SECONDS = 30
 _COMMAND = ("mariadb", "--no-defaults", "--batch", "--raw", "--skip-column-names", "--user=root")
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.glanceops.image_service.plugins.module_utils import (
+    accounts,
     config_items,
     config_set,
     database_schema,
     host_check,
-    mariadb_accounts,
     release_venv,
     service,
 )
@@ -122,7 +122,7 @@ _PARTS: dict[str, dict[str, Any]] = {
         "options": config_items.OPTIONS,
         "required_if": config_items.REQUIRED,
     },
-    "accounts": {"type": "dict", "options": mariadb_accounts.OPTIONS},
+    "accounts": {"type": "dict", "options": accounts.OPTIONS},
     "schema": {"type": "dict", "options": database_schema.OPTIONS},
 }
 
@@ -149,7 +149,7 @@ def look(params: Mapping[str, Any]) -> list[str]:
     record = os.path.join(directory, f"{params['name']}.json") if directory else ""
     later: list[Callable[[], Iterator[str]]] = [lambda: of_files(_filled(params["files"], venv), record)]
     if params["accounts"]:
-        later.append(lambda: iter(mariadb_accounts.look(params["accounts"])))
+        later.append(lambda: iter(accounts.look(params["accounts"])))
     if params["schema"]:
         later.append(lambda: of_schema(_filled(params["schema"], venv)))
     later.append(lambda: of_units(*(params[name] for name in ("units", "stopped_units", "health_url", "health_unit"))))

@@ -41,7 +41,7 @@ options:
       - C(@venv@) in texts and targets of O(files) stands for the virtual environment.
     type: dict
   files:
-    description: Items of M(glanceops.image_service.config_files). Those of the kind V(staged) are left out.
+    description: Files of M(glanceops.image_service.config_files). Those of the kind V(staged) are left out.
     type: list
     elements: dict
     default: []
@@ -51,8 +51,10 @@ options:
     default: /etc/glance/.sets
   accounts:
     description:
-      - Who logs in to a MariaDB of this host, with C(user), C(clients) (the host part of the account), C(password),
-        C(database) and C(retired_users), which should not be there any more. Without it, no database server is asked.
+      - Who logs in to a database server of this host, with C(engine) (V(mariadb) or V(postgresql)), C(user),
+        C(clients) (the network that it logs in from), C(password), C(database) and C(retired_users), which should not be
+        there any more. For PostgreSQL also C(rules), the path of C(pg_hba.conf), and C(rule), the line in it that lets the user in.
+      - Without it, no database server is asked.
     type: dict
   schema:
     description: Options of M(glanceops.image_service.database_schema). Without it, the database is not looked at.

@@ -48,7 +48,7 @@ class Host:
         monkeypatch.setattr(pending.host_check, "run", part("host"))
         monkeypatch.setattr(pending.release_venv, "run", part("venv"))
         monkeypatch.setattr(pending.database_schema, "run", part("schema"))
-        monkeypatch.setattr(pending.mariadb_accounts, "look", part("accounts"))
+        monkeypatch.setattr(pending.accounts, "look", part("accounts"))
         monkeypatch.setattr(
             pending.service, "properties_of", lambda units: {**dict.fromkeys(units, UNIT), **part("units")()}
         )
