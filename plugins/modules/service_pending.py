@@ -52,8 +52,9 @@ options:
   accounts:
     description:
       - Who logs in to a database server of this host, with C(engine) (V(mariadb) or V(postgresql)), C(user),
-        C(clients) (the network that it logs in from), C(password), C(database) and C(retired_users), which should not be
-        there any more. For PostgreSQL also C(rules), the path of C(pg_hba.conf), and C(rule), the line in it that lets the user in.
+        C(clients) (the network that it logs in from), C(password), C(database) and C(retired_users), which should not
+        be there any more. For PostgreSQL also C(rules), the path of C(pg_hba.conf), and C(rule), the line in it that
+        lets the user in.
       - Without it, no database server is asked.
     type: dict
   schema:
