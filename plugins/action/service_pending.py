@@ -1,7 +1,7 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Render the files of a service on the control machine, then look at all of it on the host in one run."""
+"""Render the files of services on the control machine, then look at all of them on the host in one run."""
 
 from __future__ import annotations
 
@@ -17,19 +17,27 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the result of the module; what can't be rendered is a reason to go on, too."""
+        """Return the result of the module, or with a name what a later task is to hand to it."""
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
         before = arguments.pop("before", None) or {}
-        found = self._look(arguments, task_vars)
-        if "pending" in found:
-            found["pending"] = [*before.get("pending", []), *found["pending"]]
-            found["looked"] = [*before.get("looked", []), arguments["name"]]
+        found: dict[str, Any] = {"changed": False}
+        found |= {part: list(before.get(part) or []) for part in ("pending", "looked", "services")}
+        if "name" in arguments:
+            found["looked"].append(arguments["name"])
+            self._collect(arguments, found, task_vars)
+            return found
+        services = found.pop("services")
+        # Where there is something to do, all that follows is done, whatever else is found.
+        if services and not found["pending"]:
+            found |= self._execute_module(module_args={"services": services}, task_vars=task_vars)
         return found
 
-    def _look(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _collect(self, arguments: dict[str, Any], found: dict[str, Any], task_vars: dict[str, Any]) -> None:
+        """Add the service to those of *found*; what can't be rendered is a reason to go on."""
         if arguments.get("always"):
-            return {"changed": False, "pending": [arguments["always"]]}
+            found["pending"].append(arguments["always"])
+            return
         try:
             arguments["files"] = self.rendered(
                 [item for item in arguments.get("files") or [] if item.get("kind") != "staged"], task_vars
@@ -38,5 +46,6 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
                 pins = self._pins(venv.pop("wheels"))
                 arguments["venv"] = {**venv, "pins": [pin.requirement for pin in pins]}
         except AnsibleError as error:
-            return {"changed": False, "pending": [str(error)]}
-        return self._execute_module(module_args=arguments, task_vars=task_vars)
+            found["pending"].append(str(error))
+            return
+        found["services"].append(arguments)

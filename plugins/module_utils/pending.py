@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -83,7 +83,8 @@ def of_schema(params: Mapping[str, Any]) -> Iterator[str]:
 
 def of_units(units: list[str], stopped: list[str], url: str, check: str) -> Iterator[str]:
     """Give what the units of the service are not as they should be in, and whether it is not healthy."""
-    states = service.properties_of([*units, *stopped, *([check] if check else [])])
+    known = [*units, *stopped, *([check] if check else [])]
+    states = service.properties_of(known) if known else {}
     yield from (f"{unit} should run" for unit in units if not service.runs_always(states[unit]))
     yield from (f"{unit} should be off" for unit in stopped if states[unit]["UnitFileState"] == "enabled")
     if any(state["NeedDaemonReload"] == "yes" for state in states.values()):
@@ -113,30 +114,46 @@ _VENV_OPTIONS: dict[str, Any] = {
     "python": {"type": "path", "default": "/usr/bin/python3"},
     "pins": {"type": "list", "elements": "str", "required": True},
 }
+OPTIONS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "host": {"type": "dict"},
+    "unwanted": {"type": "list", "elements": "str", "default": []},
+    "venv": {"type": "dict"},
+    "files": {"type": "list", "elements": "dict", "default": []},
+    "record_directory": {"type": "str", "default": "/etc/glance/.sets"},
+    "accounts": {"type": "dict"},
+    "schema": {"type": "dict"},
+    "units": {"type": "list", "elements": "str", "required": True},
+    "stopped_units": {"type": "list", "elements": "str", "default": []},
+    "health_url": {"type": "str", "default": ""},
+    "health_unit": {"type": "str", "default": ""},
+}
+"""Options of a service, as M(glanceops.image_service.service_pending) documents them."""
+
 _PARTS: dict[str, dict[str, Any]] = {
-    "host": {"type": "dict", "options": host_check.OPTIONS},
-    "venv": {"type": "dict", "options": _VENV_OPTIONS},
-    "files": {
-        "type": "list",
-        "elements": "dict",
-        "options": config_items.OPTIONS,
-        "required_if": config_items.REQUIRED,
-    },
-    "accounts": {"type": "dict", "options": accounts.OPTIONS},
-    "schema": {"type": "dict", "options": database_schema.OPTIONS},
+    "host": {"options": host_check.OPTIONS},
+    "venv": {"options": _VENV_OPTIONS},
+    "files": {"options": config_items.OPTIONS, "required_if": config_items.REQUIRED},
+    "accounts": {"options": accounts.OPTIONS},
+    "schema": {"options": database_schema.OPTIONS},
 }
 
 
 def checked(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return *params* with the defaults of their parts, and what is wrong with them."""
-    given = {name: params[name] for name in _PARTS if params[name] is not None}
-    found = ArgumentSpecValidator(_PARTS).validate(given)
-    return {**params, **found.validated_parameters}, found.error_messages
+    """Return *params* with the defaults of all options, and what is wrong with them."""
+    spec = {name: {**option, **_PARTS.get(name, {})} for name, option in OPTIONS.items()}
+    found = ArgumentSpecValidator(spec).validate({name: value for name, value in params.items() if value is not None})
+    return found.validated_parameters, found.error_messages
 
 
-def look(params: Mapping[str, Any]) -> list[str]:
-    """Return what is to be done, by the options of M(glanceops.image_service.service_pending); empty if nothing is."""
-    params, found = checked(params)
+def of_services(services: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what is to be done for the first of *services* that something is to be done for; empty if nothing is."""
+    return next(filter(None, map(look, services)), [])
+
+
+def look(given: Mapping[str, Any]) -> list[str]:
+    """Return what is to be done, by the options of a service; empty if nothing is."""
+    params, found = checked(given)
     if found:
         return found
     venv = ""

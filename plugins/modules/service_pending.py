@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_pending
-short_description: Look whether a run has anything to do for a service
+short_description: Look whether a run has anything to do for the services of a host
 version_added: "0.3.0"
 author:
   - glanceops contributors (@glanceops)
@@ -14,15 +14,23 @@ description:
   - Looks in one run at what M(glanceops.image_service.host_check), M(glanceops.image_service.release_venv),
     M(glanceops.image_service.config_files), M(glanceops.image_service.database_schema) and
     M(glanceops.image_service.service_state) look at one after the other. Changes nothing.
-  - What is wrong is a reason to go on, not a failure, since the tasks that follow tell it whole.
+  - What is wrong is a reason to go on, not a failure, since the tasks that follow tell it whole. The first reason
+    counts; what would be found after it is not looked for.
 options:
   name:
-    description: Name of the set of files, usually that of the service.
+    description:
+      - Name of the set of files, usually that of the service. With it, nothing is asked of the host yet. A task without
+        a name, and with this one's result as O(before), looks at all services at once.
+      - Files may hold secrets, so a task with a name needs C(no_log).
     type: str
-    required: true
   before:
-    description: Result of an earlier task with this module, to which this one is added. Used by the action plugin.
+    description: Result of an earlier task with this module, to which this one is added.
     type: dict
+  services:
+    description: The options of each service, as the action plugin has collected them.
+    type: list
+    elements: dict
+    default: []
   always:
     description: Why the service has to be looked at in another way. With it, nothing is asked of the host.
     type: str
@@ -61,10 +69,9 @@ options:
     description: Options of M(glanceops.image_service.database_schema). Without it, the database is not looked at.
     type: dict
   units:
-    description: Units that have to run and to be enabled.
+    description: Units that have to run and to be enabled. Needed with O(name).
     type: list
     elements: str
-    required: true
   stopped_units:
     description: Units that must not be enabled.
     type: list
@@ -90,13 +97,19 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Look whether HAProxy needs a run
+- name: Compute the desired state of HAProxy
   glanceops.image_service.service_pending:
     name: haproxy
     files:
       - path: /etc/haproxy/haproxy.cfg
         template: haproxy.cfg.j2
     units: [haproxy.service]
+  register: pending
+  no_log: true
+
+- name: Compare the host with it
+  glanceops.image_service.service_pending:
+    before: "{{ pending }}"
   register: pending
 """
 
@@ -122,28 +135,18 @@ def main() -> None:
     """Run the module."""
     module = config_items.Module(
         argument_spec={
-            "name": {"type": "str", "required": True},
+            **{name: {**option, "required": False} for name, option in pending.OPTIONS.items()},
             "before": {"type": "dict"},
             "always": {"type": "str", "default": ""},
-            "host": {"type": "dict"},
-            "unwanted": {"type": "list", "elements": "str", "default": []},
-            "venv": {"type": "dict"},
-            "files": {"type": "list", "elements": "dict", "default": []},
-            "record_directory": {"type": "str", "default": "/etc/glance/.sets"},
-            "accounts": {"type": "dict"},
-            "schema": {"type": "dict"},
-            "units": {"type": "list", "elements": "str", "required": True},
-            "stopped_units": {"type": "list", "elements": "str", "default": []},
-            "health_url": {"type": "str", "default": ""},
-            "health_unit": {"type": "str", "default": ""},
+            "services": {"type": "list", "elements": "dict", "default": []},
         },
         supports_check_mode=True,
     )
     try:
-        found = [module.params["always"]] if module.params["always"] else pending.look(module.params)
+        found = pending.of_services(module.params["services"])
     finally:
         # Texts of files and a password, which -vvv would show.
-        module.params.update(files=[], accounts=None)
+        module.params.update(services=[])
     module.exit_json(changed=False, pending=found)
 
 

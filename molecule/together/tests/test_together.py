@@ -55,7 +55,7 @@ def test_of_two_runs_at_a_time_one_is_told_who_is_at_work(playbook, service):
     before = service.state()
     with started_playbook("site.yml", None) as first:
         # With nothing to do, it would be over before another one has waited long enough for its lock.
-        assert any("Look what the database needs" in line for line in first.stdout)
+        assert any("Compute the desired state of the database" in line for line in first.stdout)
         os.kill(first.pid, signal.SIGSTOP)
         refused = playbook("site.yml")
         os.kill(first.pid, signal.SIGCONT)
@@ -69,5 +69,5 @@ def test_of_two_runs_at_a_time_one_is_told_who_is_at_work(playbook, service):
 
 
 def test_a_killed_run_keeps_nobody_out(killed_playbook, playbook):
-    killed_playbook("site.yml", None, "Look what the image API needs")
+    killed_playbook("site.yml", None, "Compute the desired state of the image API")
     assert playbook("restart.yml").rc == 0

@@ -1,0 +1,77 @@
+"""Services whose desired state is collected task by task, and compared with this machine at once."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.glanceops.image_service.plugins.action import service_pending as action
+
+COLLECTIONS = pathlib.Path(action.__file__).parents[5]
+MODULE = "glanceops.image_service.service_pending"
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Run a task for each of *services*, then the one without a name; gives its result and the whole output."""
+    (tmp_path / "a.conf.j2").write_text("password = {{ secret }}\n")
+
+    def run(*services):
+        collect = {"before": "{{ found | default({}) }}", "record_directory": "", "units": []}
+        tasks = [{MODULE: {**collect, **service}, "register": "found", "no_log": True} for service in services]
+        tasks += [
+            {MODULE: {"before": "{{ found | default({}) }}"}, "register": "found"},
+            {"ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": f"{tmp_path}/result.json"}},
+        ]
+        variables = {"ansible_python_interpreter": sys.executable, "secret": "hunter2"}
+        (tmp_path / "play.yml").write_text(
+            json.dumps([{"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": tasks}])
+        )
+        (tmp_path / "ansible.cfg").touch()
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
+            "ANSIBLE_REMOTE_TEMP": str(tmp_path / "far"),
+        }
+        command = [sys.executable, "-m", "ansible", "playbook", "-vvv", str(tmp_path / "play.yml")]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads((tmp_path / "result.json").read_text()), done.stdout + done.stderr
+
+    return run
+
+
+def file_of(folder):
+    return {"path": str(folder / "a.conf"), "template": str(folder / "a.conf.j2"), "secret": True}
+
+
+def test_all_services_are_compared_at_once_and_no_secret_shows(play, tmp_path):
+    (tmp_path / "a.conf").write_text("password = hunter2\n")
+    a, b = {"name": "a", "files": [file_of(tmp_path)]}, {"name": "b", "files": [{"path": "/no/b", "content": "b"}]}
+    result, output = play(a)
+    assert (result["pending"], result["looked"]) == ([], ["a"])
+    assert "modules/service_pending.py" in output
+    assert "hunter2" not in output
+    assert "hunter2" not in json.dumps(result)
+    result, _output = play(a, b)
+    assert (result["pending"], result["looked"]) == (["/no/b should change"], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("service", "reason"),
+    [
+        ({"always": "the server of others"}, "the server of others"),
+        ({"files": [{"path": "/no/b", "template": "/no/such.j2"}]}, "/no/such.j2"),
+    ],
+)
+def test_what_the_control_machine_knows_is_asked_of_no_host(play, tmp_path, service, reason):
+    a = {"name": "a", "files": [file_of(tmp_path)]}
+    result, output = play(a, {"name": "b", **service})
+    assert result["looked"] == ["a", "b"]
+    (found,) = result["pending"]
+    assert reason in found
+    assert "modules/service_pending.py" not in output
