@@ -35,8 +35,8 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
 
     def _collect(self, arguments: dict[str, Any], found: dict[str, Any], task_vars: dict[str, Any]) -> None:
         """Add the service to those of *found*; what can't be rendered is a reason to go on."""
-        if arguments.get("always"):
-            found["pending"].append(arguments["always"])
+        if reason := arguments.pop("always", ""):
+            found["pending"].append(reason)
             return
         try:
             arguments["files"] = self.rendered(

@@ -51,7 +51,10 @@ def file_of(folder):
 
 def test_all_services_are_compared_at_once_and_no_secret_shows(play, tmp_path):
     (tmp_path / "a.conf").write_text("password = hunter2\n")
-    a, b = {"name": "a", "files": [file_of(tmp_path)]}, {"name": "b", "files": [{"path": "/no/b", "content": "b"}]}
+    a, b = (
+        {"name": "a", "always": "", "files": [file_of(tmp_path)]},
+        {"name": "b", "files": [{"path": "/no/b", "content": "b"}]},
+    )
     result, output = play(a)
     assert (result["pending"], result["looked"]) == ([], ["a"])
     assert "modules/service_pending.py" in output
