@@ -238,7 +238,7 @@ def written():
     known = variables()
     found = {}
     for variable, value in known.items():
-        if "loadbalancer" in variable or "keepalived" in variable or "database_settings" in variable:
+        if "loadbalancer" in variable or "keepalived" in variable or "database_server" in variable:
             continue
         for item in items(value):
             name = item["path"].rpartition("/")[2]
