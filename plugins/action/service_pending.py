@@ -23,6 +23,8 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
         before = arguments.pop("before", None) or {}
         found: dict[str, Any] = {"changed": False}
         found |= {part: list(before.get(part) or []) for part in ("pending", "looked", "services")}
+        if not arguments.pop("wanted", True):
+            return found
         if "name" in arguments:
             found["looked"].append(arguments["name"])
             self._collect(arguments, found, task_vars)

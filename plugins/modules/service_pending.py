@@ -31,6 +31,10 @@ options:
     type: list
     elements: dict
     default: []
+  wanted:
+    description: Whether the service should be there. Without it, nothing is added to O(before).
+    type: bool
+    default: true
   always:
     description: Why the service has to be looked at in another way. With it, nothing is asked of the host.
     type: str
@@ -137,6 +141,7 @@ def main() -> None:
         argument_spec={
             **{name: {**option, "required": False} for name, option in pending.OPTIONS.items()},
             "before": {"type": "dict"},
+            "wanted": {"type": "bool", "default": True},
             "always": {"type": "str", "default": ""},
             "services": {"type": "list", "elements": "dict", "default": []},
         },

@@ -60,6 +60,9 @@ def test_all_services_are_compared_at_once_and_no_secret_shows(play, tmp_path):
     assert "modules/service_pending.py" in output
     assert "hunter2" not in output
     assert "hunter2" not in json.dumps(result)
+    # What is not wanted is not compared.
+    result, _output = play(a, {**b, "wanted": False})
+    assert (result["pending"], result["looked"]) == ([], ["a"])
     result, _output = play(a, b)
     assert (result["pending"], result["looked"]) == (["/no/b should change"], ["a", "b"])
 
