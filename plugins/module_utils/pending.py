@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -148,7 +149,9 @@ def checked(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 def of_services(services: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return what is to be done for the first of *services* that something is to be done for; empty if nothing is."""
-    return next(filter(None, map(look, services)), [])
+    # Most of the time is spent waiting for programs.
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return next(filter(None, pool.map(look, services)), [])
 
 
 def look(given: Mapping[str, Any]) -> list[str]:
