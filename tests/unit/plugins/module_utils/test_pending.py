@@ -183,3 +183,11 @@ def test_a_host_without_glance_needs_no_user_of_it(host):
 def test_a_part_that_no_module_takes_is_told(host):
     assert host.look(host={"release": "2026.2"}) == ["missing required arguments: service found in host"]
     assert host.asked == []
+
+
+def test_the_first_service_with_something_to_do_is_told(monkeypatch):
+    found = {"a": [], "b": ["b should run"], "c": ["c should run", "c is not healthy"]}
+    monkeypatch.setattr(pending, "look", lambda given: found[given["name"]])
+    assert pending.of_services([{"name": name} for name in found]) == ["b should run"]
+    assert pending.of_services([{"name": "a"}]) == []
+    assert pending.of_services([]) == []
