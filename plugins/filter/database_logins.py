@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import database_logins
+from ansible_collections.glanceops.image_service.plugins.module_utils import database_logins
 
 DOCUMENTATION = r"""
 name: database_logins

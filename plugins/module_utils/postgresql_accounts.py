@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.module_utils.database_logins import of_postgresql
 from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
 
 _SECONDS = 30
@@ -68,19 +69,18 @@ def faults(params: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], rules: 
         return [f"there is no user {user}"]
     if not roles[user]["logs_in"] or not opens(roles[user]["password"], params["password"]):
         found.append(f"{user} logs in in another way")
-    owner = next((row["name"] for row in rows if row["owns"]), "")
+    retired = params["retired_users"]
+    judged = of_postgresql(rows, user, retired, in_place=False)
+    owner = judged["owner"]
     if not owner:
         found.append(f"there is no database {params['database']}")
-    elif owner != user and (
-        roles[owner]["rules"]
-        or owner not in (roles[user]["member_of"] or ())
-        or f"role={owner}" not in (roles[user]["acts_as"] or ())
+    elif owner != user and not (
+        judged["joins"]
+        and owner in (roles[user]["member_of"] or ())
+        and f"role={owner}" in (roles[user]["acts_as"] or ())
     ):
         found.append(f"{user} has not the rights of {owner} on {params['database']}")
-    retired = params["retired_users"]
-    found += [
-        f"{name} can log in" for name in retired if name in roles and not (name == owner and not roles[name]["logs_in"])
-    ]
+    found += [f"{name} can log in" for name in judged["leaving"]]
     lines = [" ".join(line.split()) for line in rules.splitlines()]
     if " ".join(params["rule"].split()) not in lines:
         found.append(f"{user} is not let in from {params['clients']}")

@@ -3,10 +3,14 @@
 import contextlib
 import importlib
 import json
+import os
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from fake_glance import FakeGlance
+
+# make names one: what tests see must not depend on how they are started.
+os.environ.pop("ANSIBLE_CONFIG", None)
 
 
 @pytest.fixture

@@ -52,8 +52,6 @@ def run(folder, variables, tasks, *options, of_hosts=None, hosts="glance_api"):
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-        # ansible.cfg wants YAML, which folds long sentences.
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
     }
     done = subprocess.run(
         ["ansible-playbook", f"--inventory={folder}/hosts.json", str(folder / "play.yml"), *options],

@@ -1,8 +1,8 @@
 import json
 
 import pytest
+from ansible_collections.glanceops.image_service.plugins.module_utils import database_logins
 from ansible_collections.glanceops.image_service.plugins.module_utils.mariadb_accounts import logins
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import database_logins
 
 A, B = "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19", "*667F407DE7C6AD07358FA38DAED7828A72014B4E"
 NATIVE = {"plugin": "mysql_native_password"}
