@@ -84,7 +84,10 @@ def reader(loader: Any, variables: Mapping[str, Any]) -> Callable[[str], str]:
     What it returns raises ValueError with what was found in place of a file with text. A relative path is looked for
     below the folder of the playbook, then below that of the inventory that has the host, each time in C(files) first.
     """
-    bases = [variables.get(name) for name in ("playbook_dir", "inventory_dir")]
+    playbooks = variables.get("playbook_dir") or ""
+    # Ansible's name for the folder of the play, which playbooks of this collection import.
+    above = os.path.dirname(playbooks) if os.path.basename(playbooks) == "plays" else ""
+    bases = [playbooks, above, variables.get("inventory_dir")]
     folders = [folder for base in bases if base for folder in (os.path.join(base, "files"), base)]
 
     def read(src: str) -> str:

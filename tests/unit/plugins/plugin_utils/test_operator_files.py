@@ -102,6 +102,12 @@ def test_the_playbook_comes_first(read, tmp_path):
     assert read("a") == "playbooks/files"
 
 
+def test_a_play_of_this_collection_is_a_folder_below_the_playbook(tmp_path):
+    (tmp_path / "playbooks/files").mkdir(parents=True)
+    (tmp_path / "playbooks/files/a").write_text("here")
+    assert o.reader(DataLoader(), {"playbook_dir": str(tmp_path / "playbooks/plays")})("a") == "here"
+
+
 def test_a_vault_is_opened(read, tmp_path):
     secret = VaultSecret(b"open")
     (tmp_path / "mine/keyring").write_bytes(VaultLib([("default", secret)]).encrypt("key = x", secret))
