@@ -55,7 +55,8 @@ def run(params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]
         with contextlib.suppress(ProgramError):
             found = manage.query(_QUERY_SECONDS)
     at_head = not {params["head"], *params["newer"]}.isdisjoint(found.get("revisions", []))
-    result = _UP_TO_DATE if at_head else migrate(manage, params, check_mode, warn)
+    empty = bool(found) and not found["revisions"]
+    result = _UP_TO_DATE if at_head else migrate(manage, params, check_mode, warn, empty)
     # What is yet to be made can't be asked, and a release that check mode did not install ships nothing.
     if check_mode and (result["changed"] or not os.path.isdir(shipped or "/")):
         return result
@@ -70,13 +71,15 @@ def run(params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]
 
 
 def migrate(
-    manage: GlanceManage, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]
+    manage: GlanceManage, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None], empty: bool = False
 ) -> dict[str, Any]:
     """Take the steps that glance-manage asks for, up to *params*' "until"; return changed, needed and left.
 
-    Raises ManageError.
+    *empty* says that the database is known to have no schema yet. Raises ManageError.
     """
-    needed, until = needed_step(manage), params["until"]
+    until = params["until"]
+    # Asking what is needed would load all of Glance once more.
+    needed = "expand" if empty and until == "contract" else needed_step(manage)
     if needed is None:
         needed = _sync_unchecked(manage, params, check_mode, warn)
         return {"changed": needed != "nothing", "needed": needed, "left": "nothing"}

@@ -21,10 +21,15 @@ import sqlalchemy
 
 config = configparser.RawConfigParser(strict=False)
 config.read(sys.argv[1])
-wanted = {"revisions": "version_num FROM alembic_version", "namespaces": "namespace FROM metadef_namespaces"}
-with sqlalchemy.create_engine(config["database"]["connection"].replace("$$", "$")).connect() as connection:
-    found = {name: connection.execute(sqlalchemy.text(f"SELECT {what}")).fetchall() for name, what in wanted.items()}
-print(json.dumps({name: [row[0] for row in rows] for name, rows in found.items()}))
+wanted = {"revisions": ("version_num", "alembic_version"), "namespaces": ("namespace", "metadef_namespaces")}
+engine = sqlalchemy.create_engine(config["database"]["connection"].replace("$$", "$"))
+tables = sqlalchemy.inspect(engine).get_table_names()
+found = {}
+with engine.connect() as connection:
+    for name, (column, table) in wanted.items():
+        asked = sqlalchemy.text(f"SELECT {column} FROM {table}")
+        found[name] = [row[0] for row in connection.execute(asked)] if table in tables else []
+print(json.dumps(found))
 """
 _OUTPUT_LINES = 15
 
@@ -79,9 +84,9 @@ class GlanceManage:
         )
 
     def query(self, seconds: float) -> dict[str, list[str]]:
-        """Ask the database itself for C(revisions) and C(namespaces); raises ProgramError with the reason if it can't.
+        """Ask the database itself for C(revisions) and C(namespaces), of which an empty one has none.
 
-        Loads the libraries of the release, but not Glance.
+        Raises ProgramError with the reason if it can't be asked. Loads the libraries of the release, but not Glance.
         """
         done = run_as(self.user, [self.python, "-c", _QUERY, self.config_file], seconds, umask=0o027)
         if done.returncode != 0:

@@ -38,6 +38,16 @@ def test_migrate_takes_the_steps_that_are_needed_and_wanted(codes, until, expect
     assert migrate(Manage(check=[(code, "") for code in codes]), until=until) == (expected, calls, 0)
 
 
+@pytest.mark.parametrize(
+    ("until", "check_mode", "calls"),
+    [("contract", False, ["sync"]), ("contract", True, []), ("expand", False, ["check", "expand", "check"])],
+)
+def test_an_empty_database_needs_everything(until, check_mode, calls):
+    fake = Manage(check=[(3, ""), (4, "")])
+    result = database_schema.migrate(fake, {"until": until, "head": "head01"}, check_mode, [].append, empty=True)
+    assert (result["changed"], result["needed"], fake.calls) == (True, "expand", calls)
+
+
 @pytest.mark.parametrize("code", [0, 3, 4, 5])
 def test_migrate_only_asks_in_check_mode(code):
     (changed, needed, left), calls, _warnings = migrate(Manage(check=[(code, "")]), check_mode=True)
