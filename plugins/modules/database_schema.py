@@ -12,6 +12,7 @@ author:
   - glanceops contributors (@glanceops)
 description:
   - Asks C(glance-manage db check) and runs C(glance-manage db sync) only when that says so, hence an honest C(changed).
+  - A database that is seen to have no schema yet, through O(python), is not asked.
   - With O(python) and O(head), the revision is first read from the database itself, as C(db check) does, but without
     loading Glance. When it is O(head) or one of O(newer), that is all; when anything else is found, C(glance-manage) is
     asked.
