@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import IGNORED
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import rotation, specs, topology, upgrade
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders, rolling
 
@@ -49,8 +51,13 @@ def unread(sources: Iterable[str], read: Iterable[str | None]) -> list[str]:
     return sentences
 
 
-def known(variables: Mapping[str, Any], names: Iterable[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those variables *names* of a host that can be worked out by now; *defaults* are for those not set."""
+def known(
+    variables: Mapping[str, Any], names: Iterable[str], defaults: Mapping[str, Any], retry: Callable[[str], Any]
+) -> dict[str, Any]:
+    """Return those variables *names* of a host that can be worked out by now; *defaults* are for those not set.
+
+    *retry* works out one that *variables* could not.
+    """
     found = {}
     for name in names:
         if name not in variables:
@@ -58,7 +65,10 @@ def known(variables: Mapping[str, Any], names: Iterable[str], defaults: Mapping[
                 found[name] = defaults[name]
             continue
         try:
-            found[name] = variables[name]
+            try:
+                found[name] = variables[name]
+            except AnsibleError:
+                found[name] = retry(name)
         except AnsibleError:
             continue  # it waits for facts; what is wrong with it otherwise is told by check_variables
     return found
@@ -99,8 +109,22 @@ class ActionModule(ActionBase):
         # Ansible goes by a host's name where nothing says its address.
         return topology.Topology(
             groups,
-            {host: known(variables, names, {**defaults, "ansible_host": host}) for host, variables in hosts.items()},
+            {
+                host: known(
+                    variables, names, {**defaults, "ansible_host": host}, functools.partial(self._with_hostvars, host)
+                )
+                for host, variables in hosts.items()
+            },
         )
+
+    def _with_hostvars(self, host: str, name: str) -> Any:
+        """Return a variable of a host that names other hosts' ones, for which hostvars[host] has no hostvars.
+
+        Since ansible-core 2.19 that is an error (ansible/vars/hostvars.py, raw_get).
+        """
+        hostvars = self._templar.available_variables["hostvars"]
+        own = {**hostvars.raw_get(host), "hostvars": hostvars}
+        return Templar(loader=self._loader, variables=own).template(own[name])
 
     def _unread(self, task_vars: Mapping[str, Any]) -> list[str]:
         # Ansible has no other place that says what it could read.
