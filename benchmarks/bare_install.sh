@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What site.yml does to a fresh host of inventories/single, as a bare script without any look at what is there, TLS or guards: the
+# What site.yml does to a fresh host of inventories/single, as a bare script without users, guards or any look at what is there: the
 # yardstick for a first run.
 # Run as root on the host; the list of wheels comes on standard input.
 set -euo pipefail

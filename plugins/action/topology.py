@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import IGNORED
 from ansible.plugins.action import ActionBase
-from ansible.template import Templar
+from ansible.vars.hostvars import HostVarsVars
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import rotation, specs, topology, upgrade
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders, rolling
 
@@ -51,13 +50,8 @@ def unread(sources: Iterable[str], read: Iterable[str | None]) -> list[str]:
     return sentences
 
 
-def known(
-    variables: Mapping[str, Any], names: Iterable[str], defaults: Mapping[str, Any], retry: Callable[[str], Any]
-) -> dict[str, Any]:
-    """Return those variables *names* of a host that can be worked out by now; *defaults* are for those not set.
-
-    *retry* works out one that *variables* could not.
-    """
+def known(variables: Mapping[str, Any], names: Iterable[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those variables *names* of a host that can be worked out by now; *defaults* are for those not set."""
     found = {}
     for name in names:
         if name not in variables:
@@ -65,10 +59,7 @@ def known(
                 found[name] = defaults[name]
             continue
         try:
-            try:
-                found[name] = variables[name]
-            except AnsibleError:
-                found[name] = retry(name)
+            found[name] = variables[name]
         except AnsibleError:
             continue  # it waits for facts; what is wrong with it otherwise is told by check_variables
     return found
@@ -109,22 +100,16 @@ class ActionModule(ActionBase):
         # Ansible goes by a host's name where nothing says its address.
         return topology.Topology(
             groups,
-            {
-                host: known(
-                    variables, names, {**defaults, "ansible_host": host}, functools.partial(self._with_hostvars, host)
-                )
-                for host, variables in hosts.items()
-            },
+            {host: known(variables, names, {**defaults, "ansible_host": host}) for host, variables in hosts.items()},
         )
 
-    def _with_hostvars(self, host: str, name: str) -> Any:
-        """Return a variable of a host that names other hosts' ones, for which hostvars[host] has no hostvars.
+    def _variables(self, task_vars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
+        """Return the variables of a host, which may name those of other hosts.
 
-        Since ansible-core 2.19 that is an error (ansible/vars/hostvars.py, raw_get).
+        Since ansible-core 2.19 hostvars[host] fails with one that does: it has no hostvars (ansible/vars/hostvars.py).
         """
-        hostvars = self._templar.available_variables["hostvars"]
-        own = {**hostvars.raw_get(host), "hostvars": hostvars}
-        return Templar(loader=self._loader, variables=own).template(own[name])
+        hostvars = task_vars["hostvars"]
+        return HostVarsVars({**hostvars.raw_get(host), "hostvars": hostvars}, loader=self._loader, host=host)
 
     def _unread(self, task_vars: Mapping[str, Any]) -> list[str]:
         # Ansible has no other place that says what it could read.
@@ -141,7 +126,7 @@ class ActionModule(ActionBase):
         """Return what roles can't know alone, or fail with all that is wrong with the inventory."""
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        groups, stage = self._task.args.get("groups", []), self._task.args.get("stage", "hosts")
+        groups, stage = self._task.args.get("groups", []), self._task.args.get("stage", "")
         selected, limit = task_vars["ansible_play_hosts_all"], task_vars.get("ansible_limit") or ""
         found = topology.Topology({name: list(hosts) for name, hosts in task_vars["groups"].items()})
         sentences = self._unread(task_vars) or [
@@ -150,7 +135,9 @@ class ActionModule(ActionBase):
         ]
         if not sentences:
             # Each look at a host's variables puts them together anew.
-            hosts = {host: task_vars["hostvars"][host] for host in found.hosts(*topology.SERVICES, topology.RETIRED)}
+            hosts = {
+                host: self._variables(task_vars, host) for host in found.hosts(*topology.SERVICES, topology.RETIRED)
+            }
             # The end of every run that changes nothing: what was told before is not worked out once more.
             if stage == "looked":
                 return {**result, "changed": False, "pending": topology.pending(found, selected, hosts)}

@@ -23,7 +23,8 @@ options:
     required: true
   stage:
     description:
-      - V(hosts) looks at the groups that every playbook needs.
+      - V(hosts) looks at the groups that every playbook needs, before any fact is known. Without a stage it is the same
+        with the facts that are known by then, for what was registered on hosts meanwhile.
       - V(variables) looks besides at groups and variables that contradict each other, as far as they are known before
         any fact is; at ports that two services of a host share, at addresses of documentation, and at
         C(glance_api_serial).
@@ -37,7 +38,6 @@ options:
         host may log in as one, and returns RV(told).
     type: str
     choices: [hosts, rolling, variables, facts, looked, end, rotated]
-    default: hosts
 extends_documentation_fragment:
   - glanceops.image_service.attributes
 attributes:

@@ -324,31 +324,50 @@ def test_an_entry_point_in_a_play_of_ones_own_needs_no_word_of_other_hosts(tmp_p
     assert said in run.stdout, run.stdout
 
 
-WHO_BACKS_UP = [
+IN_AN_UPGRADE = [
+    {
+        "hosts": "balancer",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.set_fact": {"default_ipv4": {"address": "198.18.0.9"}, "cacheable": True}}],
+    },
     {
         "hosts": "glance_api",
         "gather_facts": False,
         "tasks": [
             {"glanceops.image_service.topology": {"groups": ["all"]}, "run_once": True, "register": "found"},
-            {"ansible.builtin.debug": {"msg": "SAID {{ found.hosts.old.upgrade.backup_host }}"}, "run_once": True},
+            {
+                "ansible.builtin.debug": {
+                    "msg": "SAID {{ found.hosts.old.upgrade.backup_host }} "
+                    "{{ found.hosts.old.glance_loadbalancer_addresses | join }}"
+                },
+                "run_once": True,
+            },
         ],
-    }
+    },
 ]
 
 
-def test_a_variable_of_another_host_is_known(tmp_path):
-    """Without the registry's address, the host that has no login to the database would back it up."""
+def test_an_upgrade_knows_variables_of_other_hosts_and_what_facts_have_told(tmp_path):
+    """Without the registry's address, the host that has no login to the database would back it up.
+
+    Without the balancers' addresses, the API's own HAProxy would not believe them any more.
+    """
     deployed = {"__glance_upgrade": {"running": "ussuri", "back_to": ""}, "glance_release": "ussuri"}
     hosts = {
         "registry": {**deployed, "ansible_host": "198.18.0.2"},
         "old": {**deployed, "glance_registry_host": "{{ hostvars.registry.ansible_host }}"},
+        "balancer": {"ansible_host": "198.18.0.3"},
         "new": {"__glance_upgrade": {"running": "", "back_to": ""}},
     }
-    groups = {"glance_api": {"hosts": {"old": {}, "new": {}}}, "glance_registry": {"hosts": {"registry": {}}}}
     # The backup is taken on a host of the play.
-    groups["glance_api"]["hosts"]["registry"] = {}
+    members = {
+        "glance_api": hosts.keys() - {"balancer"},
+        "glance_registry": ["registry"],
+        "glance_loadbalancer": ["balancer"],
+    }
+    groups = {group: {"hosts": dict.fromkeys(sorted(names))} for group, names in members.items()}
     (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "children": groups}}))
-    (tmp_path / "play.yml").write_text(json.dumps(WHO_BACKS_UP))
+    (tmp_path / "play.yml").write_text(json.dumps(IN_AN_UPGRADE))
     done = ansible("ansible-playbook", "-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "SAID registry" in done.stdout, done.stdout
+    assert "SAID registry 198.18.0.9" in done.stdout, done.stdout
