@@ -6,18 +6,18 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import re
 import threading
 import uuid
 
 import pytest
+from testing.content import disk
 
 testinfra_hosts = ["ansible://glance_api"]
 
 IMAGES, STAGING, TASKS = "/var/lib/glance/images", "/var/lib/glance/staging", "/var/lib/glance/tasks"
 PROGRAM = "runuser -u glance -- env PYTHONWARNINGS=ignore /opt/glance/libexec/pending_images.py"
-DATA = os.urandom(200_000)
+DATA = disk(200_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()
 # Runs as the service user, with the login that the scrubber has.
 SQL = """

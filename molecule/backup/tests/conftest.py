@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 import testinfra
+from testing.content import disk
 from testing.traffic import Traffic
 
 BACKUPS = "/var/backups/glance"
@@ -87,7 +87,7 @@ class Deployment:
 
     def upload(self, size: int = 100_000) -> str:
         """Make an image of random data."""
-        data = os.urandom(size)
+        data = disk(size)
         image = self.api.create()
         answer = self.api.upload(image, [data])
         assert answer.status == 204, answer

@@ -9,6 +9,7 @@ import re
 import time
 
 import pytest
+from testing.content import disk
 from testing.crowd import ROUNDS, USERS, work
 
 # Nobody listens there: an index that can't be reached.
@@ -44,7 +45,7 @@ def whole(seen):
 
 def test_every_host_serves_what_was_uploaded_to_another(api_of, balanced):
     image = balanced.create()
-    content = os.urandom(1 << 20)
+    content = disk(1 << 20)
     assert balanced.upload(image, [content], len(content)).status == 204
     for name in API_HOSTS:
         assert api_of(name).download(image) == hashlib.sha256(content).hexdigest()
@@ -240,7 +241,7 @@ def test_what_was_staged_on_one_host_is_imported_by_another(site_of_all, api_of,
     run = site_of_all({"glance_auth": "keystone"})
     assert run.rc == 0, run.output
     here, there = (api_of(name).with_token(keystone.token("u1")) for name in API_HOSTS)
-    content = os.urandom(1 << 20)
+    content = disk(1 << 20)
     image = here.create()
     try:
         staged = here.request("PUT", f"/v2/images/{image}/stage", content, "application/octet-stream")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import threading
 
 import pytest
+from testing.content import disk
 
 testinfra_hosts = ["ansible://glance_api"]
 
@@ -38,7 +38,7 @@ def jpeg() -> bytes:
 def blocks_of(total: int, size: int, digest):
     """Give random data in blocks of *size* bytes and an odd last one, all of it added to *digest*."""
     for start in range(0, total, size):
-        block = os.urandom(min(size, total - start))
+        block = disk(min(size, total - start))
         digest.update(block)
         yield block
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 
 import pytest
+from testing.content import disk
 
 MIB = 1 << 20
 EVERYTHING = "find / -xdev ! -path '/proc/*' ! -path '/var/log/*' ! -path '/var/cache/*' ! -path '/root/.ansible/*' "
@@ -18,7 +18,7 @@ LEFT = "ls -d /opt/glance /etc/glance* /etc/systemd/system/*glance*"
 @pytest.fixture(scope="module")
 def content():
     """Content of images by name."""
-    return {f"before {number}": os.urandom(MIB + number) for number in range(5)}
+    return {f"before {number}": disk(MIB + number) for number in range(5)}
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_new_hosts_take_the_place_of_old_ones_and_the_registry_goes(
         assert downloaded(api_of(name), images) == images
     # What one release takes, the other gives.
     for taker, giver in (("old1", "new1"), ("new2", "old1")):
-        data = os.urandom(MIB)
+        data = disk(MIB)
         image = api_of(taker).create(name=taker)
         balanced.made.append(image)
         assert api_of(taker).upload(image, [data], MIB).status == 204

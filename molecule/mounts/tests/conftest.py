@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import testinfra
+from testing.content import disk
 
 SHARE = "/srv/images"
 KEYS = "/etc/ssh/images_keys"
@@ -57,7 +57,7 @@ def upload(apis: dict[str, Any]) -> Iterator[Callable[[str], tuple[str, str]]]:
     """Upload an image to a host: gives its id and the SHA-256 of its data."""
 
     def run(name: str) -> tuple[str, str]:
-        data = os.urandom(3 << 20)
+        data = disk(3 << 20)
         image = apis[name].create()
         assert apis[name].upload(image, [data], len(data)).status == 204
         return image, hashlib.sha256(data).hexdigest()

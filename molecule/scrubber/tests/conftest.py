@@ -6,7 +6,6 @@ import configparser
 import contextlib
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import testinfra
+from testing.content import disk
 
 DATA = "/var/lib/glance"
 CONFIG = "/etc/glance/glance-scrubber.conf"
@@ -81,7 +81,7 @@ class Deployment:
 
     def upload(self, *stores: str, size: int = 100_000, **properties: Any) -> Image:
         """Make an image of random data in *stores*."""
-        data = os.urandom(size)
+        data = disk(size)
         image = Image(self.api.create(**properties), hashlib.sha256(data).hexdigest(), size)
         answer = self.api.upload(image.id, [data], store=stores[0])
         assert answer.status == 204, answer

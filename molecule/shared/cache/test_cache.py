@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 import uuid
 
 import pytest
+from testing.content import disk
 
 testinfra_hosts = ["ansible://glance_api"]
 
@@ -36,7 +36,7 @@ def uploaded(administrator):
     """Make an image of random data; gives its id and the SHA-256 of that."""
 
     def run(size=MIB):
-        data = os.urandom(size)
+        data = disk(size)
         image = administrator.create()
         assert administrator.upload(image, [data]).status == 204
         return image, hashlib.sha256(data).hexdigest()

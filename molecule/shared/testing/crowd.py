@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any
+
+from testing.content import disk
 
 USERS = 8
 ROUNDS = 15
@@ -63,7 +64,7 @@ class Member:
 
     def round(self) -> None:
         """Live the life of an image that is uploaded, and that of one that is imported."""
-        content = os.urandom(IMAGE_BYTES)
+        content = disk(IMAGE_BYTES)
         if path := self.create():
             self.ask("PUT", f"{path}/file", 204, content, DATA)
             self.ask("PATCH", path, 200, [{"op": "add", "path": "/os_distro", "value": "debian"}], PATCH)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from testing.api import MIB, Api
+from testing.content import disk
 from testing.waiting import wait_until
 
 
@@ -60,7 +60,7 @@ def upload_over_restart(api: Api, host: Any, service: Service) -> Callable[[], t
     """Restart the service in the middle of an upload; gives the image and the SHA-256 of what was sent."""
 
     def run() -> tuple[str, str]:
-        blocks = [os.urandom(MIB) for _number in range(8)]
+        blocks = [disk(MIB) for _number in range(8)]
         image, before = api.create(), service.main_pid
         go_on, answers = threading.Event(), []
 

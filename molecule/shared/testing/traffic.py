@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import http.client
 import itertools
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
+from testing.content import disk
 
 REQUESTS_PER_SECOND = 50
 USERS = 10
@@ -61,7 +62,7 @@ class Traffic:
         for number in itertools.count():
             if self.over.is_set():
                 return
-            content = os.urandom(IMAGE_BYTES)
+            content = disk(IMAGE_BYTES)
             record = {"name": f"traffic-{number}", "disk_format": "raw", "container_format": "bare"}
             made = self.ask("POST", "/v2/images", 201, record)
             yield

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
-import os
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import testinfra
+from testing.content import disk
 
 PORT = 9292
 
@@ -51,7 +51,7 @@ def user_at_work(api_of: Any) -> Any:
 
         def work() -> None:
             while not over.wait(0.1):
-                content = os.urandom(64 << 10)
+                content = disk(64 << 10)
                 try:
                     # A new token each time, which no API host has seen before.
                     api = api_of("balancer1")

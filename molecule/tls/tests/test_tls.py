@@ -9,6 +9,7 @@ import ssl
 import threading
 
 import pytest
+from testing.content import disk
 
 API_HOSTS = ("api1", "api2")
 DOORS = ("balancer1", *API_HOSTS)
@@ -45,7 +46,7 @@ def other_authority(tmp_path_factory, playbook):
 
 def test_image_goes_through_the_balancer_and_links_say_https(api_of):
     api = api_of("balancer1")
-    content = os.urandom(MIB)
+    content = disk(MIB)
     try:
         image = api.create()
         assert api.upload(image, [content], len(content)).status == 204
@@ -85,7 +86,7 @@ def test_glance_itself_is_on_no_network(name, hosts):
 
 def test_what_was_staged_on_one_host_is_imported_by_another(api_of, wait_until):
     here, there = (api_of(name) for name in API_HOSTS)
-    content = os.urandom(MIB)
+    content = disk(MIB)
     image = here.create()
     try:
         staged = here.request("PUT", f"/v2/images/{image}/stage", content, "application/octet-stream")

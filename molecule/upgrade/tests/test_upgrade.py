@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import re
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from testing.content import disk
 
 PROJECT = Path(__file__).resolve().parents[3]
 OLD, NEW = "2025.1", "2026.2"
@@ -30,7 +30,7 @@ def images(balanced):
     """Images of the release before, with the hash of each."""
     made = {}
     for number in range(5):
-        content = os.urandom(MIB + number)
+        content = disk(MIB + number)
         image = balanced.create(name=f"before {number}")
         assert balanced.upload(image, [content], len(content)).status == 204
         made[image] = hashlib.sha256(content).hexdigest()
