@@ -41,9 +41,7 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
             found["pending"].append(reason)
             return
         try:
-            arguments["files"] = self.rendered(
-                [item for item in arguments.get("files") or [] if item.get("kind") != "staged"], task_vars
-            )
+            arguments["files"] = self.rendered(arguments.get("files") or [], task_vars)
             if venv := dict(arguments.get("venv") or {}):
                 pins = self._pins(venv.pop("wheels"))
                 arguments["venv"] = {**venv, "pins": [pin.requirement for pin in pins]}

@@ -19,8 +19,7 @@ def asked_for(**given):
         return jinja.from_string(expression).render({**variables, **more})
 
     variables = {
-        "__glance_config_directory": "/etc/glance",
-        "__glance_service": {"reaches": ["stores"], "overrides": {}},
+        "__glance_service": {"reaches_stores": True, "overrides": {}},
         "glance_config": {},
         "glance_files": [],
         "glance_install_method": "venv",
@@ -36,5 +35,5 @@ def test_the_authorities_that_the_role_writes_need_not_be_there():
     stores = {"far": {"driver": "swift", "options": {"swift_store_cacert": "/etc/glance/ca.pem"}}}
     assert asked_for(glance_stores=stores) == ["/etc/glance/ca.pem"]
     assert asked_for(glance_stores=stores, glance_tls_ca="PEM") == []
-    assert asked_for(glance_stores=stores, __glance_service={"reaches": []}) == []
+    assert asked_for(glance_stores=stores, __glance_service={"reaches_stores": False}) == []
     assert asked_for(glance_stores=stores, glance_install_method="package") == []
