@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import fcntl
 import glob
@@ -16,6 +17,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -28,6 +30,8 @@ STAGED = "@staged@"
 """What stands for the folder with the staged files, which only the host can tell."""
 VALIDATOR_SECONDS = 120
 """Time that one validator may take."""
+# Most of them load Glance, for seconds of one core and some 100 MiB of memory.
+_AT_A_TIME = 2
 _CLOSED = stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP
 
 
@@ -36,7 +40,7 @@ def validate(params: Mapping[str, Any], check_mode: bool, scratch: Callable[[], 
 
     scratch: makes the folder to stage in with *check_mode*; else that is the folder with the record's directory.
 
-    Raises ConfigSetError with the first refusal, or when nothing can be staged.
+    Raises ConfigSetError with a refusal, or when nothing can be staged.
     """
     beside = os.path.dirname(params["record_directory"])
     folder = scratch() if check_mode else beside
@@ -47,9 +51,9 @@ def validate(params: Mapping[str, Any], check_mode: bool, scratch: Callable[[], 
                 _open_to_group(staged, os.stat(beside).st_gid)
             stage(params["files"], staged, check_mode)
             secret = "\n".join(given["content"] for given in params["files"] if given["secret"])
-            for validator in params["validators"]:
-                if not passed_over(validator, check_mode):
-                    run_validator(validator, staged, secret)
+            run_validators(
+                [validator for validator in params["validators"] if not passed_over(validator, check_mode)], staged, secret
+            )
     except OSError as error:
         # A file that is full or can't be written to has no name in its error.
         raise ConfigSetError(f"no file can be written in {folder}: {error.strerror}") from error
@@ -100,6 +104,27 @@ def passed_over(validator: Mapping[str, Any], check_mode: bool) -> bool:
         return False
     alone = validator["user"] != "root" or validator["sandbox"]
     return bool(alone) or not all(map(os.path.exists, [validator["argv"][0], *validator["needs"]]))
+
+
+def run_validators(validators: Iterable[Mapping[str, Any]], staged: str, secret: str) -> None:
+    """Run some *validators* at a time, as C(run_validator) does; none is started after a refusal.
+
+    Raises ConfigSetError with the refusal of the first one that has one.
+    """
+    refused = threading.Event()
+
+    def run(validator: Mapping[str, Any]) -> None:
+        if refused.is_set():
+            return
+        try:
+            run_validator(validator, staged, secret)
+        except ConfigSetError:
+            refused.set()
+            raise
+
+    with concurrent.futures.ThreadPoolExecutor(_AT_A_TIME) as pool:
+        # Its results come in their order, and the first refusal with them.
+        list(pool.map(run, validators))
 
 
 def run_validator(validator: Mapping[str, Any], staged: str, secret: str) -> None:

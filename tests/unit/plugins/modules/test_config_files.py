@@ -171,13 +171,21 @@ def test_validators_see_the_whole_new_set_beside_the_one_in_use(place, config_fi
     assert names(place) == ["a", "d", "same"]
 
 
-def test_validators_run_only_when_something_changes_and_stop_at_the_first_refusal(place, config_files):
-    refuses = validator("exit 1")
+def test_validators_run_only_when_something_changes(place, config_files):
     config_files({"a": "1"})
-    assert config_files({"a": "1"}, validators=[refuses]).get("failed") is None
-    never = validator(f"echo > {place}/ran")
-    assert config_files({"a": "2"}, validators=[refuses, never])["failed"] is True
+    assert config_files({"a": "1"}, validators=[validator("exit 1")]).get("failed") is None
     assert names(place) == ["a"]
+
+
+def test_two_validators_run_at_a_time_and_none_after_a_refusal(place, config_files, tmp_path_factory):
+    pipe = tmp_path_factory.mktemp("pipe") / "pipe"
+    os.mkfifo(pipe)
+    # Each waits for the other to open the pipe; the second one refuses first.
+    first, second = validator(f"read x < {pipe}; echo first; exit 1"), validator(f"echo > {pipe}; echo second; exit 1")
+    never = validator(f"echo > {place}/ran")
+    message = config_files({"a": "1"}, validators=[first, second, never])["msg"]
+    assert message.endswith(": first.")
+    assert names(place) == []
 
 
 def test_check_mode_runs_the_validators_of_root_that_are_there(config_files):
