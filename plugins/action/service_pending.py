@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible_collections.glanceops.image_service.plugins.action import config_files, release_venv
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import inputs, operator_files
 
 
 class ActionModule(release_venv.ActionModule, config_files.ActionModule):
@@ -29,11 +31,33 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
             found["looked"].append(arguments["name"])
             self._collect(arguments, found, task_vars)
             return found
-        services = found.pop("services")
+        services, kept = found.pop("services"), arguments.get("kept", False)
+        if kept:
+            found["unknown"] = True
         # Where there is something to do, all that follows is done, whatever else is found.
-        if services and not found["pending"]:
-            found |= self._execute_module(module_args={"services": services}, task_vars=task_vars)
-        return found
+        if found["pending"] or not (services or kept):
+            return found
+        options = {"services": services, "inputs": self._inputs(task_vars), "kept": kept}
+        asked = self._execute_module(module_args=options, task_vars=task_vars)
+        found["looked"] += asked.pop("names", [])
+        return found | asked
+
+    def _inputs(self, task_vars: Mapping[str, Any]) -> str:
+        """Return the digest of what the desired state of the host is computed from; empty where that can't be told."""
+        topology = task_vars.get("__glance_topology") or {}
+        if "collection" not in topology:
+            return ""
+        read = operator_files.reader(self._loader, task_vars)
+        try:
+            options = {
+                name: self._templar.template(value) for name, value in task_vars.items() if name.startswith("glance_")
+            }
+            sources = [entry["src"] for entry in options.get("glance_files") or [] if "src" in entry]
+            texts = {src: read(src) for src in sources}
+        except (AnsibleError, ValueError):
+            return ""
+        handed = topology["hosts"].get(task_vars["inventory_hostname"], {})
+        return inputs.digest(topology["collection"], options, task_vars, handed, texts)
 
     def _collect(self, arguments: dict[str, Any], found: dict[str, Any], task_vars: dict[str, Any]) -> None:
         """Add the service to those of *found*; what can't be rendered is a reason to go on."""

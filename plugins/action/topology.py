@@ -13,7 +13,7 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import IGNORED
 from ansible.plugins.action import ActionBase
 from ansible.vars.hostvars import HostVarsVars
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import rotation, specs, topology, upgrade
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import inputs, rotation, specs, topology, upgrade
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import placeholders, rolling
 
 # Ansible's own inventory, which need not be there.
@@ -140,7 +140,7 @@ class ActionModule(ActionBase):
             }
             # The end of every run that changes nothing: what was told before is not worked out once more.
             if stage == "looked":
-                return {**result, "changed": False, "pending": topology.pending(found, selected, hosts)}
+                return {**result, "changed": False, **topology.looked(found, selected, hosts)}
             asked = {} if stage == "hosts" else hosts
             facts = {host: of_host["ansible_facts"] for host, of_host in asked.items() if "ansible_facts" in of_host}
             if stage == "rotated":
@@ -220,4 +220,5 @@ class ActionModule(ActionBase):
             "left_out": topology.left_out(found, selected),
             "asked_besides": topology.asked_besides(found, selected),
             "entrance": topology.entrance(found, facts) if facts else "",
+            **({"collection": inputs.of_collection()} if stage == "facts" else {}),
         }

@@ -63,7 +63,10 @@ def id_of(look_up: Any, name: str, check_mode: bool) -> int:
 
 
 def wanted(items: Iterable[Mapping[str, Any]], check_mode: bool) -> list[dict[str, Any]]:
-    """Return the *items* of a task in the form of config_set, staged-only ones left out; raises ConfigSetError."""
+    """Return the *items* of a task in the form of config_set, staged-only ones left out; raises ConfigSetError.
+
+    A file may have its SHA-256 in place of its C(content).
+    """
     found = []
     for given in items:
         item: dict[str, Any] = {"path": given["path"], "kind": given["kind"]}
@@ -73,7 +76,10 @@ def wanted(items: Iterable[Mapping[str, Any]], check_mode: bool) -> list[dict[st
             found.append({**item, "target": given["target"]})
             continue
         if given["kind"] == "file":
-            item["content"] = base64.b64encode(given["content"].encode()).decode()
+            if "sha256" in given:
+                item["sha256"] = given["sha256"]
+            else:
+                item["content"] = base64.b64encode(given["content"].encode()).decode()
             item["secret"] = given["secret"]
         if given["kind"] == "directory":
             item["adopt"] = given["adopt"]

@@ -73,12 +73,23 @@ def text_of(item: dict[str, Any]) -> str:
 
 
 def same(wanted: dict[str, Any], found: dict[str, Any]) -> bool:
-    """Whether *found* already is as *wanted*; a directory may be root's link to a directory."""
+    """Whether *found* already is as *wanted*; a directory may be root's link to a directory.
+
+    Of a file, the SHA-256 may be wanted in place of the text.
+    """
     if wanted["kind"] == "directory" and (found["kind"] == "directory" or "directory" in found):
         there = found.get("directory", found)
         return wanted.get("adopt", False) or all(wanted[key] == there[key] for key in ("uid", "gid", "mode"))
     asked = {key: value for key, value in wanted.items() if key not in ("adopt", "secret")}
-    return {key: value for key, value in found.items() if key != "directory"} == asked
+    there = {key: value for key, value in found.items() if key != "directory"}
+    if "sha256" in wanted and found["kind"] == "file":
+        there["sha256"] = digest(there.pop("content"))
+    return there == asked
+
+
+def digest(content: str) -> str:
+    """Return the SHA-256 of the C(content) of an item."""
+    return hashlib.sha256(base64.b64decode(content)).hexdigest()
 
 
 def _beside(path: str) -> str:
@@ -246,7 +257,7 @@ def others(record_path: str) -> set[str]:
 def digests(items: Iterable[dict[str, Any]]) -> dict[str, str]:
     """Return the SHA-256 of the text of each file of *items*, by its path."""
     return {
-        item["path"]: hashlib.sha256(base64.b64decode(item["content"])).hexdigest()
+        item["path"]: item["sha256"] if "sha256" in item else digest(item["content"])
         for item in items
         if item["kind"] == "file"
     }

@@ -52,7 +52,9 @@ def validate(params: Mapping[str, Any], check_mode: bool, scratch: Callable[[], 
             stage(params["files"], staged, check_mode)
             secret = "\n".join(given["content"] for given in params["files"] if given["secret"])
             run_validators(
-                [validator for validator in params["validators"] if not passed_over(validator, check_mode)], staged, secret
+                [validator for validator in params["validators"] if not passed_over(validator, check_mode)],
+                staged,
+                secret,
             )
     except OSError as error:
         # A file that is full or can't be written to has no name in its error.

@@ -17,6 +17,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils import (
     config_set,
     database_schema,
     host_check,
+    kept_state,
     release_venv,
     service,
 )
@@ -147,31 +148,47 @@ def checked(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return found.validated_parameters, found.error_messages
 
 
-def of_services(services: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return what is to be done for the first of *services* that something is to be done for; empty if nothing is."""
+def of_services(services: Iterable[Mapping[str, Any]], inputs: str = "", kept: bool = False) -> dict[str, Any]:
+    """Return what is C(pending) for the first of *services* that something is to be done for; empty if nothing is.
+
+    inputs: a digest of all that their options are computed from; empty where nothing is kept
+    kept: whether the host adds those that it keeps under *inputs*, and returns their C(names) and whether it keeps
+    none (C(unknown)). Otherwise it keeps *services* once nothing is to be done.
+    """
+    checks = [checked(given) for given in services]
+    if wrong := next(filter(None, (problems for _params, problems in checks)), []):
+        return {"pending": wrong}
+    known = [params for params, _problems in checks]
+    there = kept_state.load(inputs) if kept else None
+    more = there or []
     # Most of the time is spent waiting for programs.
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        return next(filter(None, pool.map(look, services)), [])
+        found = next(filter(None, pool.map(look, [*known, *more])), [])
+    if inputs and not kept and not found:
+        kept_state.save(inputs, known)
+    return {"pending": found, "names": [each["name"] for each in more], "unknown": kept and there is None}
 
 
-def look(given: Mapping[str, Any]) -> list[str]:
-    """Return what is to be done, by the options of a service; empty if nothing is."""
-    params, found = checked(given)
-    if found:
-        return found
+def look(params: dict[str, Any]) -> list[str]:
+    """Return what is to be done, by the *params* of a service; empty if nothing is.
+
+    The path of the virtual environment is filled in in *params*.
+    """
+    found: list[str] = []
     venv = ""
     if params["host"]:
         found += of_host(params["host"], params["unwanted"])
     if params["venv"]:
         problems, venv = of_venv(params["venv"])
         found += problems
+    params.update({part: _filled(params[part], venv) for part in ("files", "schema")})
     directory = params["record_directory"]
     record = os.path.join(directory, f"{params['name']}.json") if directory else ""
-    later: list[Callable[[], Iterator[str]]] = [lambda: of_files(_filled(params["files"], venv), record)]
+    later: list[Callable[[], Iterator[str]]] = [lambda: of_files(params["files"], record)]
     if params["accounts"]:
         later.append(lambda: iter(accounts.look(params["accounts"])))
     if params["schema"]:
-        later.append(lambda: of_schema(_filled(params["schema"], venv)))
+        later.append(lambda: of_schema(params["schema"]))
     later.append(lambda: of_units(*(params[name] for name in ("units", "stopped_units", "health_url", "health_unit"))))
     # What takes long is left out once there is something to do.
     for part in later:

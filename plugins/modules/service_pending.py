@@ -31,6 +31,18 @@ options:
     type: list
     elements: dict
     default: []
+  kept:
+    description:
+      - Whether the host adds the services of the state that it keeps, if that was computed from the same variables,
+        facts, topology and collection. Without it, and without O(name), a state in which nothing is to be done is kept.
+      - Kept are no texts of files but their SHA-256, in C(/run), so that it is gone when the host starts. Services with
+        O(accounts) are not kept.
+    type: bool
+    default: false
+  inputs:
+    description: Digest of what the desired state is computed from, as the action plugin makes it.
+    type: str
+    default: ""
   wanted:
     description: Whether the service should be there. Without it, nothing is added to O(before).
     type: bool
@@ -130,6 +142,10 @@ looked:
   type: list
   elements: str
   sample: [glance-database, glance-api]
+unknown:
+  description: Whether the host keeps no state that was computed from the same.
+  returned: when O(kept)
+  type: bool
 """
 
 from ansible_collections.glanceops.image_service.plugins.module_utils import config_items, pending
@@ -144,15 +160,22 @@ def main() -> None:
             "wanted": {"type": "bool", "default": True},
             "always": {"type": "str", "default": ""},
             "services": {"type": "list", "elements": "dict", "default": []},
+            # Of passwords, too.
+            "inputs": {"type": "str", "default": "", "no_log": True},
+            "kept": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     try:
-        found = pending.of_services(module.params["services"])
+        # Check mode keeps nothing.
+        kept = module.params["kept"]
+        found = pending.of_services(
+            module.params["services"], module.params["inputs"] if kept or not module.check_mode else "", kept
+        )
     finally:
         # Texts of files and a password, which -vvv would show.
         module.params.update(services=[])
-    module.exit_json(changed=False, pending=found)
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

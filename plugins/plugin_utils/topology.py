@@ -437,23 +437,28 @@ LOOKS = {DATABASE: "glance-database", LOADBALANCER: "haproxy", API: "glance-api"
 """What service_pending has looked at on a host of a group."""
 
 
-def pending(topology: Topology, selected: Iterable[str], results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return what is to be done on the *selected* hosts, by the *results* that are registered on each.
+def looked(
+    topology: Topology, selected: Iterable[str], results: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """Return what is C(pending) on the *selected* hosts, by the *results* that are registered on each.
 
-    A host that was not looked at, or that has a service of another kind, has something to do.
+    A host that was not looked at, or that has a service of another kind, has something to do. One that does not know
+    its desired state is C(unknown).
     """
-    found = []
+    found, unknown = [], []
     for group in (*SERVICES, RETIRED):
         for host in _of(topology, group, selected):
             known = results.get(host, {})
-            look, asked = known.get("__glance_pending") or {}, known.get("__glance_identity_found") or {}
+            look, asked = known.get("__glance_compared") or {}, known.get("__glance_identity_found") or {}
             if group == IDENTITY:
                 unlike = [key for key in ("missing", "leaving") if asked.get(key) or key not in asked]
                 found += [f"{host}: Keystone is not as it should be"] if unlike else []
+            elif group in LOOKS and look.get("unknown"):
+                unknown.append(host)
             elif LOOKS.get(group) not in look.get("looked", ()):
                 found.append(f"{host}: {group} was not looked at")
             found += [f"{host}: {reason}" for reason in look.get("pending", ())]
-    return list(dict.fromkeys(found))
+    return {"pending": list(dict.fromkeys(found)), "unknown": list(dict.fromkeys(unknown))}
 
 
 def has_registry(topology: Topology, host: str, releases: Mapping[str, Mapping[str, Any]]) -> bool:

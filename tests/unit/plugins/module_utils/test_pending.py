@@ -3,9 +3,15 @@
 import grp
 import os
 import pwd
+import stat
 
 import pytest
-from ansible_collections.glanceops.image_service.plugins.module_utils import config_items, config_set, pending
+from ansible_collections.glanceops.image_service.plugins.module_utils import (
+    config_items,
+    config_set,
+    kept_state,
+    pending,
+)
 from ansible_collections.glanceops.image_service.plugins.module_utils.host_check import HostError
 from ansible_collections.glanceops.image_service.plugins.module_utils.manage import ManageError
 from ansible_collections.glanceops.image_service.plugins.module_utils.release_venv import VenvError
@@ -74,28 +80,29 @@ class Host:
         config_set.confirm(self.record)
 
     def look(self, **params):
-        return pending.look(
-            {
-                "name": "glance-api",
-                "host": {"service": "glance-api", "release": "2026.2"},
-                "unwanted": ["glance-registry"],
-                "venv": {"release": "2026.2", "pins": ["glance==33.0.0"]},
-                "files": self.items,
-                "record_directory": str(self.folder / "sets"),
-                "accounts": {"user": "glance", "clients": "127.0.0.1", "password": "p", "database": "glance"},
-                "schema": {
-                    "manage": "/m",
-                    "config_file": "/c",
-                    "python": "@venv@/bin/python",
-                    "metadefs": "@venv@/etc",
-                },
-                "units": ["a.service"],
-                "stopped_units": ["b.timer"],
-                "health_url": "http://127.0.0.1:9292/healthcheck",
-                "health_unit": "",
-                **params,
-            }
-        )
+        return pending.of_services([self.service(**params)])["pending"]
+
+    def service(self, **params):
+        return {
+            "name": "glance-api",
+            "host": {"service": "glance-api", "release": "2026.2"},
+            "unwanted": ["glance-registry"],
+            "venv": {"release": "2026.2", "pins": ["glance==33.0.0"]},
+            "files": self.items,
+            "record_directory": str(self.folder / "sets"),
+            "accounts": {"user": "glance", "clients": "127.0.0.1", "password": "p", "database": "glance"},
+            "schema": {
+                "manage": "/m",
+                "config_file": "/c",
+                "python": "@venv@/bin/python",
+                "metadefs": "@venv@/etc",
+            },
+            "units": ["a.service"],
+            "stopped_units": ["b.timer"],
+            "health_url": "http://127.0.0.1:9292/healthcheck",
+            "health_unit": "",
+            **params,
+        }
 
 
 @pytest.fixture
@@ -187,7 +194,59 @@ def test_a_part_that_no_module_takes_is_told(host):
 
 def test_the_first_service_with_something_to_do_is_told(monkeypatch):
     found = {"a": [], "b": ["b should run"], "c": ["c should run", "c is not healthy"]}
-    monkeypatch.setattr(pending, "look", lambda given: found[given["name"]])
-    assert pending.of_services([{"name": name} for name in found]) == ["b should run"]
-    assert pending.of_services([{"name": "a"}]) == []
-    assert pending.of_services([]) == []
+    monkeypatch.setattr(pending, "look", lambda params: found[params["name"]])
+    services = [{"name": name, "units": []} for name in found]
+    assert pending.of_services(services)["pending"] == ["b should run"]
+    assert pending.of_services(services[:1])["pending"] == []
+
+
+def test_a_state_is_kept_without_secrets_and_compared_again(host, monkeypatch, tmp_path):
+    monkeypatch.setattr(kept_state, "PATH", str(tmp_path / "kept.json"))
+    api, database = (
+        host.service(accounts=None),
+        host.service(name="glance-database", record_directory="", venv=None, files=[]),
+    )
+    assert pending.of_services([], "1", kept=True) == {"pending": [], "names": [], "unknown": True}
+    # What is not yet as it should be is not kept.
+    host.schema = {"changed": True}
+    pending.of_services([api], "1")
+    assert not (tmp_path / "kept.json").exists()
+    host.schema = {"changed": False}
+
+    pending.of_services([api, database], "1")
+    kept = (tmp_path / "kept.json").read_text()
+    assert host.items[0]["content"] not in kept
+    assert stat.S_IMODE((tmp_path / "kept.json").stat().st_mode) == 0o600
+    # That of the server has a password.
+    assert pending.of_services([], "1", kept=True) == {"pending": [], "names": ["glance-api"], "unknown": False}
+    assert pending.of_services([], "2", kept=True)["unknown"] is True
+    assert pending.of_services([], "", kept=True)["unknown"] is True
+
+    # A host that has nothing to keep knows that.
+    pending.of_services([database], "3")
+    assert pending.of_services([database], "3", kept=True) == {"pending": [], "names": [], "unknown": False}
+
+
+@pytest.mark.parametrize("change", ["content", "mode", "unit"])
+def test_a_host_that_was_changed_is_not_as_it_was_kept(host, monkeypatch, tmp_path, change):
+    monkeypatch.setattr(kept_state, "PATH", str(tmp_path / "kept.json"))
+    pending.of_services([host.service(accounts=None)], "1")
+    conf = host.folder / "conf"
+    if change == "content":
+        conf.write_text("else")
+    elif change == "mode":
+        conf.chmod(0o600)
+    else:
+        host.units["a.service"]["ActiveState"] = "failed"
+    said = "a.service should run" if change == "unit" else f"{conf} should change"
+    assert pending.of_services([], "1", kept=True)["pending"] == [said]
+
+
+def test_what_can_t_be_read_is_not_known(monkeypatch, tmp_path):
+    monkeypatch.setattr(kept_state, "PATH", str(tmp_path / "kept.json"))
+    for text in ("", "[]", '{"inputs": "1"}'):
+        (tmp_path / "kept.json").write_text(text)
+        assert kept_state.load("1") is None
+    monkeypatch.setattr(kept_state, "PATH", str(tmp_path / "no/kept.json"))
+    kept_state.save("1", [])
+    assert kept_state.load("1") is None

@@ -215,23 +215,29 @@ KEYSTONE = {"missing": [], "leaving": []}
 
 def looks(**of_hosts):
     """Return results of hosts that have nothing to do, but for those that *of_hosts* have."""
-    found = {host: {"__glance_pending": {"looked": names, "pending": []}} for host, names in LOOKED.items()}
+    found = {host: {"__glance_compared": {"looked": names, "pending": []}} for host, names in LOOKED.items()}
     found["s"]["__glance_identity_found"] = KEYSTONE
     return {host: {**results, **of_hosts.get(host, {})} for host, results in found.items()}
 
 
+def pending(found, selected, results):
+    looked = t.looked(found, selected, results)
+    assert looked["unknown"] == []
+    return looked["pending"]
+
+
 def test_nothing_is_pending_where_every_look_found_nothing():
-    assert t.pending(inventory(CLUSTER), list(LOOKED), looks()) == []
+    assert pending(inventory(CLUSTER), list(LOOKED), looks()) == []
 
 
 @pytest.mark.parametrize(
     ("of_hosts", "said"),
     [
-        ({"a2": {"__glance_pending": {"looked": ["glance-api"], "pending": ["x"]}}}, ["a2: x"]),
+        ({"a2": {"__glance_compared": {"looked": ["glance-api"], "pending": ["x"]}}}, ["a2: x"]),
         # Its tags were left out, or the look failed.
-        ({"d": {"__glance_pending": {}}}, ["d: glance_database was not looked at"]),
+        ({"d": {"__glance_compared": {}}}, ["d: glance_database was not looked at"]),
         (
-            {"a1": {"__glance_pending": {"looked": ["glance-purge"], "pending": []}}},
+            {"a1": {"__glance_compared": {"looked": ["glance-purge"], "pending": []}}},
             ["a1: glance_api was not looked at"],
         ),
         ({"s": {"__glance_identity_found": {}}}, ["s: Keystone is not as it should be"]),
@@ -243,18 +249,27 @@ def test_nothing_is_pending_where_every_look_found_nothing():
     ],
 )
 def test_what_one_look_found_is_pending(of_hosts, said):
-    assert t.pending(inventory(CLUSTER), list(LOOKED), looks(**of_hosts)) == said
+    assert pending(inventory(CLUSTER), list(LOOKED), looks(**of_hosts)) == said
+
+
+def test_a_host_that_does_not_know_its_state_is_no_reason_to_deploy():
+    unknown = {"looked": [], "pending": [], "unknown": True}
+    results = looks(**{host: {"__glance_compared": unknown} for host in ("a2", "d")})
+    assert t.looked(inventory(CLUSTER), list(LOOKED), results) == {"pending": [], "unknown": ["a2", "d"]}
+    # Another one has something to do.
+    results["a1"]["__glance_compared"] = {**unknown, "pending": ["x"]}
+    assert t.looked(inventory(CLUSTER), list(LOOKED), results)["pending"] == ["a1: x"]
 
 
 def test_hosts_that_the_run_is_limited_away_from_have_nothing_to_do():
-    assert t.pending(inventory(CLUSTER), ["a1"], {"a1": looks()["a1"]}) == []
+    assert pending(inventory(CLUSTER), ["a1"], {"a1": looks()["a1"]}) == []
 
 
 @pytest.mark.parametrize("group", ["glance_registry", "glance_retired"])
 def test_hosts_that_no_look_knows_have_something_to_do(group):
     found = inventory({"glance_api": ["a"], group: ["r"]})
-    known = {"a": {"__glance_pending": {"looked": ["glance-api"], "pending": []}}}
-    assert t.pending(found, ["a", "r"], known) == [f"r: {group} was not looked at"]
+    known = {"a": {"__glance_compared": {"looked": ["glance-api"], "pending": []}}}
+    assert pending(found, ["a", "r"], known) == [f"r: {group} was not looked at"]
 
 
 @pytest.mark.parametrize(
