@@ -69,5 +69,5 @@ def test_of_two_runs_at_a_time_one_is_told_who_is_at_work(playbook, service):
 
 
 def test_a_killed_run_keeps_nobody_out(killed_playbook, playbook):
-    killed_playbook("site.yml", None, "Compute the desired state of the image API")
+    killed_playbook("site.yml", None, "Compute the desired state of the database")
     assert playbook("restart.yml").rc == 0
