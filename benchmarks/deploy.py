@@ -194,9 +194,8 @@ def measure(number: int, cold: float, bare: float) -> NoOp:
         modules = playbook(size, "playbooks/site.yml", "-vvv").modules()
     print(f"\n## {number} host{'s' if number > 1 else ''}: {', '.join(size.hosts)}")
     show_first(first, cold, bare if number == 1 else 0)
-    print(
-        "\nA no-op run, by host:\n\n| host | task results | of the first one | module runs |\n| --- | ---: | ---: | ---: |"
-    )
+    print("\nA no-op run, by host:\n")
+    print("| host | task results | of the first one | module runs |\n| --- | ---: | ---: | ---: |")
     for host, first_results in no_op.site[0].results().items():
         print(f"| {host} | {no_op.site[-1].results()[host]} | {first_results} | {modules.get(host, 0)} |")
     show_tasks("Where the time of the first run goes:", first, 0.5)
