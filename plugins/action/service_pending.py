@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible_collections.glanceops.image_service.plugins.action import config_files, release_venv
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import inputs, operator_files
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import inputs, operator_files, topology
 
 
 class ActionModule(release_venv.ActionModule, config_files.ActionModule):
@@ -31,7 +31,9 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
             found["looked"].append(arguments["name"])
             self._collect(arguments, found, task_vars)
             return found
-        services, kept = found.pop("services"), arguments.get("kept", False)
+        # Others keep nothing.
+        ours = topology.LOOKS.keys() & set(task_vars.get("group_names") or ())
+        services, kept = found.pop("services"), bool(arguments.get("kept") and ours)
         if kept:
             found["unknown"] = True
         # Where there is something to do, all that follows is done, whatever else is found.
@@ -44,8 +46,8 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
 
     def _inputs(self, task_vars: Mapping[str, Any]) -> str:
         """Return the digest of what the desired state of the host is computed from; empty where that can't be told."""
-        topology = task_vars.get("__glance_topology") or {}
-        if "collection" not in topology:
+        told = task_vars.get("__glance_topology") or {}
+        if "collection" not in told:
             return ""
         read = operator_files.reader(self._loader, task_vars)
         try:
@@ -56,8 +58,8 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
             texts = {src: read(src) for src in sources}
         except (AnsibleError, ValueError):
             return ""
-        handed = topology["hosts"].get(task_vars["inventory_hostname"], {})
-        return inputs.digest(topology["collection"], options, task_vars, handed, texts)
+        handed = told["hosts"].get(task_vars["inventory_hostname"], {})
+        return inputs.digest(told["collection"], options, task_vars, handed, texts)
 
     def _collect(self, arguments: dict[str, Any], found: dict[str, Any], task_vars: dict[str, Any]) -> None:
         """Add the service to those of *found*; what can't be rendered is a reason to go on."""

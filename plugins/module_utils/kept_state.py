@@ -32,7 +32,7 @@ def save(inputs: str, services: Iterable[Mapping[str, Any]]) -> None:
     kept = [without_texts(service) for service in services if not service["accounts"]]
     # What can't be kept is computed the next time.
     with contextlib.suppress(OSError):
-        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(PATH))
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(PATH)}-", dir=os.path.dirname(PATH))
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             json.dump({"inputs": inputs, "services": kept}, handle)
         os.replace(temporary, PATH)

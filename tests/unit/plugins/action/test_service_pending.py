@@ -18,13 +18,14 @@ def play(tmp_path):
     """Run a task for each of *services*, then the one without a name; gives its result and the whole output."""
     (tmp_path / "a.conf.j2").write_text("password = {{ secret }}\n")
 
-    def run(*services):
+    def run(*services, last=None, groups=()):
         collect = {"before": "{{ found | default({}) }}", "record_directory": "", "units": []}
         tasks = [{MODULE: {**collect, **service}, "register": "found", "no_log": True} for service in services]
         tasks += [
-            {MODULE: {"before": "{{ found | default({}) }}"}, "register": "found"},
+            {MODULE: {"before": "{{ found | default({}) }}", **(last or {})}, "register": "found"},
             {"ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": f"{tmp_path}/result.json"}},
         ]
+        tasks = [{"ansible.builtin.group_by": {"key": group}} for group in groups] + tasks
         variables = {"ansible_python_interpreter": sys.executable, "secret": "hunter2"}
         (tmp_path / "play.yml").write_text(
             json.dumps([{"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": tasks}])
@@ -81,3 +82,13 @@ def test_what_the_control_machine_knows_is_asked_of_no_host(play, tmp_path, serv
     (found,) = result["pending"]
     assert reason in found
     assert "modules/service_pending.py" not in output
+
+
+def test_a_host_without_a_service_of_ours_is_not_asked_what_it_keeps(play):
+    result, output = play(last={"kept": True})
+    assert (result["pending"], result["looked"]) == ([], [])
+    assert "unknown" not in result
+    assert "modules/service_pending.py" not in output
+    # In a play of the operator's own, nothing tells what the state is computed from.
+    result, _output = play(last={"kept": True}, groups=["glance_api"])
+    assert result["unknown"] is True
