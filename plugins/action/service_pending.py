@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleError
 from ansible_collections.glanceops.image_service.plugins.action import config_files, release_venv
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import inputs, operator_files, topology
@@ -32,14 +33,18 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
             self._collect(arguments, found, task_vars)
             return found
         # Others keep nothing.
-        ours = topology.LOOKS.keys() & set(task_vars.get("group_names") or ())
+        ours = [topology.LOOKS[group] for group in task_vars.get("group_names") or () if group in topology.LOOKS]
         services, kept = found.pop("services"), bool(arguments.get("kept") and ours)
+        given = self._inputs(task_vars) if kept or set(ours) <= set(found["looked"]) else ""
+        # The files of the collection are read until the state is computed.
+        if given and not kept and task_vars["__glance_topology"]["collection"] != inputs.of_collection():
+            given = ""
         if kept:
             found["unknown"] = True
         # Where there is something to do, all that follows is done, whatever else is found.
-        if found["pending"] or not (services or kept):
+        if found["pending"] or (kept and not given) or not (services or kept):
             return found
-        options = {"services": services, "inputs": self._inputs(task_vars), "kept": kept}
+        options = {"services": services, "inputs": given, "kept": kept}
         asked = self._execute_module(module_args=options, task_vars=task_vars)
         found["looked"] += asked.pop("names", [])
         return found | asked
@@ -47,19 +52,26 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
     def _inputs(self, task_vars: Mapping[str, Any]) -> str:
         """Return the digest of what the desired state of the host is computed from; empty where that can't be told."""
         told = task_vars.get("__glance_topology") or {}
-        if "collection" not in told:
+        if not told.get("collection"):
             return ""
         read = operator_files.reader(self._loader, task_vars)
         try:
             options = {
                 name: self._templar.template(value) for name, value in task_vars.items() if name.startswith("glance_")
             }
+            header = self._templar.template(
+                task_vars.get("ansible_managed", constants.config.get_config_value("DEFAULT_MANAGED_STR"))
+            )
+            # It tells when a template was written, which no digest does.
+            if set("{%").intersection(header):
+                return ""
             sources = [entry["src"] for entry in options.get("glance_files") or [] if "src" in entry]
             texts = {src: read(src) for src in sources}
-        except (AnsibleError, ValueError):
+            handed = told["hosts"].get(task_vars["inventory_hostname"], {})
+            settings = [header, constants.DEFAULT_HASH_BEHAVIOUR]
+            return inputs.digest(told["collection"], options, task_vars, handed, texts, settings)
+        except (AnsibleError, OSError, TypeError, ValueError):
             return ""
-        handed = told["hosts"].get(task_vars["inventory_hostname"], {})
-        return inputs.digest(told["collection"], options, task_vars, handed, texts)
 
     def _collect(self, arguments: dict[str, Any], found: dict[str, Any], task_vars: dict[str, Any]) -> None:
         """Add the service to those of *found*; what can't be rendered is a reason to go on."""

@@ -220,5 +220,6 @@ class ActionModule(ActionBase):
             "left_out": topology.left_out(found, selected),
             "asked_besides": topology.asked_besides(found, selected),
             "entrance": topology.entrance(found, facts) if facts else "",
-            **({"collection": inputs.of_collection()} if stage == "facts" else {}),
+            # As it was when the run began.
+            "collection": (task_vars.get("__glance_topology") or {}).get("collection") or inputs.of_collection(),
         }

@@ -19,22 +19,46 @@ PATH = "/run/glanceops.image_service.json"
 
 def load(inputs: str) -> list[dict[str, Any]] | None:
     """Return the services of the state that was computed from *inputs*, a digest; None where it is not kept."""
-    try:
-        with open(PATH, encoding="utf-8") as handle:
-            kept = json.load(handle)
-        return kept["services"] if kept["inputs"] == inputs else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    kept = _read()
+    return kept["services"] if kept["inputs"] == inputs else None
+
+
+def expect(inputs: str) -> None:
+    """Note that a state is about to be computed from *inputs*; another one is kept no longer."""
+    _write(inputs, None)
+
+
+def drop() -> None:
+    """Keep no state any more."""
+    with contextlib.suppress(OSError):
+        os.unlink(PATH)
 
 
 def save(inputs: str, services: Iterable[Mapping[str, Any]]) -> None:
-    """Keep the *services* under *inputs*, but those with a password, after C(pending.look) found nothing to do."""
-    kept = [without_texts(service) for service in services if not service["accounts"]]
+    """Keep the *services* but those with a password, after C(pending.look) found nothing to do for them.
+
+    Nothing is kept if the *inputs* are not those that were expected: something has changed while the state was
+    computed from it.
+    """
+    if _read() == {"inputs": inputs, "services": None}:
+        _write(inputs, [without_texts(service) for service in services if not service["accounts"]])
+
+
+def _read() -> dict[str, Any]:
+    try:
+        with open(PATH, encoding="utf-8") as handle:
+            kept = json.load(handle)
+        return {"inputs": kept["inputs"], "services": kept["services"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"inputs": "", "services": None}
+
+
+def _write(inputs: str, services: list[dict[str, Any]] | None) -> None:
     # What can't be kept is computed the next time.
     with contextlib.suppress(OSError):
         descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(PATH)}-", dir=os.path.dirname(PATH))
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            json.dump({"inputs": inputs, "services": kept}, handle)
+            json.dump({"inputs": inputs, "services": services}, handle)
         os.replace(temporary, PATH)
 
 

@@ -148,12 +148,15 @@ def checked(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return found.validated_parameters, found.error_messages
 
 
-def of_services(services: Iterable[Mapping[str, Any]], inputs: str = "", kept: bool = False) -> dict[str, Any]:
+def of_services(
+    services: Iterable[Mapping[str, Any]], inputs: str = "", kept: bool = False, check_mode: bool = False
+) -> dict[str, Any]:
     """Return what is C(pending) for the first of *services* that something is to be done for; empty if nothing is.
 
     inputs: a digest of all that their options are computed from; empty where nothing is kept
     kept: whether the host adds those that it keeps under *inputs*, and returns their C(names) and whether it keeps
     none (C(unknown)). Otherwise it keeps *services* once nothing is to be done.
+    check_mode: whether nothing is kept
     """
     checks = [checked(given) for given in services]
     if wrong := next(filter(None, (problems for _params, problems in checks)), []):
@@ -164,7 +167,12 @@ def of_services(services: Iterable[Mapping[str, Any]], inputs: str = "", kept: b
     # Most of the time is spent waiting for programs.
     with concurrent.futures.ThreadPoolExecutor() as pool:
         found = next(filter(None, pool.map(look, [*known, *more])), [])
-    if inputs and not kept and not found:
+    if kept and more and found:
+        # Whatever is wrong with it, the next run computes it anew.
+        kept_state.drop()
+    elif inputs and kept and there is None and not check_mode:
+        kept_state.expect(inputs)
+    elif inputs and not kept and not found and not check_mode:
         kept_state.save(inputs, known)
     return {"pending": found, "names": [each["name"] for each in more], "unknown": kept and there is None}
 

@@ -167,10 +167,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        # Check mode keeps nothing.
-        kept = module.params["kept"]
         found = pending.of_services(
-            module.params["services"], module.params["inputs"] if kept or not module.check_mode else "", kept
+            *(module.params[name] for name in ("services", "inputs", "kept")), check_mode=module.check_mode
         )
     finally:
         # Texts of files and a password, which -vvv would show.

@@ -8,29 +8,31 @@ from __future__ import annotations
 import hashlib
 import json
 import pathlib
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 COLLECTION = pathlib.Path(__file__).parents[2]
-FACTS = (
-    "all_ipv4_addresses",
-    "default_ipv4",
-    "distribution",
-    "distribution_major_version",
-    "memtotal_mb",
-    "processor_vcpus",
-)
-"""The facts that roles name."""
-VARIABLES = ("ansible_managed", "ansible_version", "inventory_hostname")
-"""The variables of Ansible that roles name, or that decide how a template is read."""
+FOLDERS = ("playbooks", "plugins", "roles")
+SECONDS_TO_READ = 10
+"""In which ansible-playbook has read the roles, before it runs the first task."""
+FACTS = ("default_ipv4", "distribution", "distribution_major_version", "memtotal_mb", "processor_vcpus")
+"""The facts that what is compared is made of."""
+VARIABLES = ("ansible_version", "inventory_hostname")
+"""Variables of Ansible that roles name, or that decide how a template is read."""
 
 
 def of_collection(root: pathlib.Path = COLLECTION) -> str:
-    """Return the SHA-256 of the names and contents of all files of the roles and plugins below *root*."""
+    """Return the SHA-256 of the names and contents of all files below *root* that a run is made of.
+
+    Empty when one has changed so shortly ago that this run may have read it before.
+    """
     found = hashlib.sha256()
-    for folder in ("roles", "plugins"):
+    for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and path.parent.name != "__pycache__":
+                if time.time() - path.stat().st_ctime < SECONDS_TO_READ:
+                    return ""
                 text = path.read_bytes()
                 found.update(f"{path.relative_to(root)} {len(text)} ".encode() + text)
     return found.hexdigest()
@@ -42,6 +44,7 @@ def digest(
     variables: Mapping[str, Any],
     handed: Mapping[str, Any],
     texts: Mapping[str, str],
+    settings: Sequence[str],
 ) -> str:
     """Return the SHA-256 of what a host's desired state is computed from.
 
@@ -50,14 +53,19 @@ def digest(
     variables: all variables of the host, of which facts and some of Ansible's own count
     handed: what the topology says of the host
     texts: the texts of files on the control machine, by their C(src)
+    settings: Ansible's, as far as they show in files and variables
+
+    Raises TypeError or ValueError where that can't be told.
     """
     facts = variables.get("ansible_facts") or {}
     parts = [
         collection,
-        options,
+        # The order of what a variable holds may be that of lines in a file.
+        sorted(options.items()),
         {name: facts.get(name) for name in FACTS},
         {name: variables.get(name) for name in VARIABLES},
         handed,
         texts,
+        settings,
     ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()

@@ -200,37 +200,47 @@ def test_the_first_service_with_something_to_do_is_told(monkeypatch):
     assert pending.of_services(services[:1])["pending"] == []
 
 
-def test_a_state_is_kept_without_secrets_and_compared_again(host, monkeypatch, tmp_path):
+@pytest.fixture
+def keep(monkeypatch, tmp_path):
+    """Have a host compute a state of *services* from *inputs*; gives whether it is kept."""
     monkeypatch.setattr(kept_state, "PATH", str(tmp_path / "kept.json"))
-    api, database = (
-        host.service(accounts=None),
-        host.service(name="glance-database", record_directory="", venv=None, files=[]),
-    )
-    assert pending.of_services([], "1", kept=True) == {"pending": [], "names": [], "unknown": True}
-    # What is not yet as it should be is not kept.
-    host.schema = {"changed": True}
-    pending.of_services([api], "1")
-    assert not (tmp_path / "kept.json").exists()
-    host.schema = {"changed": False}
 
-    pending.of_services([api, database], "1")
-    kept = (tmp_path / "kept.json").read_text()
-    assert host.items[0]["content"] not in kept
-    assert stat.S_IMODE((tmp_path / "kept.json").stat().st_mode) == 0o600
+    def run(inputs, *services, computed_from=None, **options):
+        assert pending.of_services([], inputs, kept=True, **options)["unknown"] is True
+        pending.of_services(services, computed_from or inputs, **options)
+        return kept_state.load(inputs) is not None
+
+    return run
+
+
+def test_a_state_is_kept_without_secrets_and_compared_again(host, keep):
+    api = host.service(accounts=None)
+    database = host.service(name="glance-database", record_directory="", venv=None, files=[])
+    assert keep("1", api, database)
+    with open(kept_state.PATH, encoding="utf-8") as handle:
+        assert host.items[0]["content"] not in handle.read()
+    assert stat.S_IMODE(os.stat(kept_state.PATH).st_mode) == 0o600
     # That of the server has a password.
     assert pending.of_services([], "1", kept=True) == {"pending": [], "names": ["glance-api"], "unknown": False}
-    assert pending.of_services([], "2", kept=True)["unknown"] is True
-    assert pending.of_services([], "", kept=True)["unknown"] is True
 
     # A host that has nothing to keep knows that.
-    pending.of_services([database], "3")
-    assert pending.of_services([database], "3", kept=True) == {"pending": [], "names": [], "unknown": False}
+    assert keep("2", database)
+    assert pending.of_services([database], "2", kept=True) == {"pending": [], "names": [], "unknown": False}
+
+
+def test_what_may_not_be_the_desired_state_is_not_kept(host, keep):
+    api = host.service(accounts=None)
+    assert not keep("", api)
+    assert not keep("1", api, check_mode=True)
+    # Something has changed meanwhile.
+    assert not keep("1", api, computed_from="2")
+    host.schema = {"changed": True}
+    assert not keep("1", api)
 
 
 @pytest.mark.parametrize("change", ["content", "mode", "unit"])
-def test_a_host_that_was_changed_is_not_as_it_was_kept(host, monkeypatch, tmp_path, change):
-    monkeypatch.setattr(kept_state, "PATH", str(tmp_path / "kept.json"))
-    pending.of_services([host.service(accounts=None)], "1")
+def test_a_host_that_was_changed_is_not_as_it_was_kept(host, keep, change):
+    assert keep("1", host.service(accounts=None))
     conf = host.folder / "conf"
     if change == "content":
         conf.write_text("else")
@@ -240,6 +250,8 @@ def test_a_host_that_was_changed_is_not_as_it_was_kept(host, monkeypatch, tmp_pa
         host.units["a.service"]["ActiveState"] = "failed"
     said = "a.service should run" if change == "unit" else f"{conf} should change"
     assert pending.of_services([], "1", kept=True)["pending"] == [said]
+    # It is computed anew, whatever was wrong.
+    assert pending.of_services([], "1", kept=True)["unknown"] is True
 
 
 def test_what_can_t_be_read_is_not_known(monkeypatch, tmp_path):
@@ -248,5 +260,7 @@ def test_what_can_t_be_read_is_not_known(monkeypatch, tmp_path):
         (tmp_path / "kept.json").write_text(text)
         assert kept_state.load("1") is None
     monkeypatch.setattr(kept_state, "PATH", str(tmp_path / "no/kept.json"))
+    kept_state.expect("1")
+    kept_state.drop()
     kept_state.save("1", [])
     assert kept_state.load("1") is None
