@@ -2,6 +2,7 @@
 
 import grp
 import os
+import pathlib
 import pwd
 import stat
 
@@ -264,3 +265,8 @@ def test_what_can_t_be_read_is_not_known(monkeypatch, tmp_path):
     kept_state.drop()
     kept_state.save("1", [])
     assert kept_state.load("1") is None
+
+
+@pytest.mark.parametrize("file", ["common/vars/main/layout.yml", "loadbalancer/tasks/uninstall.yml"])
+def test_what_is_kept_goes_with_the_deployment(file):
+    assert kept_state.PATH in (pathlib.Path(__file__).parents[4] / "roles" / file).read_text()
