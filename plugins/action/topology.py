@@ -205,6 +205,8 @@ class ActionModule(ActionBase):
         facts: Mapping[str, Mapping[str, Any]],
     ) -> dict[str, Any]:
         selected, releases = task_vars["ansible_play_hosts_all"], self._releases()
+        # Of the collection counts how it was when the run began.
+        before = task_vars.get("__glance_topology") or {}
         deployed: Mapping[str, list[str]] = {}
         if stage == "end":
             deployed = self._deployed(found, task_vars)
@@ -220,6 +222,5 @@ class ActionModule(ActionBase):
             "left_out": topology.left_out(found, selected),
             "asked_besides": topology.asked_besides(found, selected),
             "entrance": topology.entrance(found, facts) if facts else "",
-            # As it was when the run began.
-            "collection": (task_vars.get("__glance_topology") or {}).get("collection") or inputs.of_collection(),
+            "collection": before["collection"] if "collection" in before else inputs.of_collection(),
         }

@@ -167,13 +167,14 @@ def of_services(
     # Most of the time is spent waiting for programs.
     with concurrent.futures.ThreadPoolExecutor() as pool:
         found = next(filter(None, pool.map(look, [*known, *more])), [])
-    if kept and more and found:
-        # Whatever is wrong with it, the next run computes it anew.
-        kept_state.drop()
-    elif inputs and kept and there is None and not check_mode:
-        kept_state.expect(inputs)
-    elif inputs and not kept and not found and not check_mode:
-        kept_state.save(inputs, known)
+    if inputs and not check_mode:
+        if kept and there is None:
+            kept_state.expect(inputs)
+        elif kept and found:
+            # Whatever is wrong with it, the next run computes it anew.
+            kept_state.drop()
+        elif not kept and not found:
+            kept_state.save(inputs, known)
     return {"pending": found, "names": [each["name"] for each in more], "unknown": kept and there is None}
 
 
