@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible import constants
@@ -32,22 +32,26 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
             found["looked"].append(arguments["name"])
             self._collect(arguments, found, task_vars)
             return found
-        # Others keep nothing.
         ours = [topology.LOOKS[group] for group in task_vars.get("group_names") or () if group in topology.LOOKS]
+        # Others keep nothing.
         services, kept = found.pop("services"), bool(arguments.get("kept") and ours)
-        given = self._inputs(task_vars) if kept or set(ours) <= set(found["looked"]) else ""
-        # The files of the collection are read until the state is computed.
-        if given and not kept and task_vars["__glance_topology"]["collection"] != inputs.of_collection():
-            given = ""
         if kept:
             found["unknown"] = True
         # Where there is something to do, all that follows is done, whatever else is found.
-        if found["pending"] or (kept and not given) or not (services or kept):
+        if found["pending"] or not (services or kept):
+            return found
+        given = self._inputs(task_vars) if kept or self._is_whole(ours, found["looked"], task_vars) else ""
+        if kept and not given:
             return found
         options = {"services": services, "inputs": given, "kept": kept}
         asked = self._execute_module(module_args=options, task_vars=task_vars)
         found["looked"] += asked.pop("names", [])
         return found | asked
+
+    def _is_whole(self, ours: Iterable[str], looked: Iterable[str], task_vars: Mapping[str, Any]) -> bool:
+        """Whether the state of all services of the host was computed, from files that were the same all the time."""
+        began_with = (task_vars.get("__glance_topology") or {}).get("collection")
+        return set(ours) <= set(looked) and began_with == inputs.of_collection()
 
     def _inputs(self, task_vars: Mapping[str, Any]) -> str:
         """Return the digest of what the desired state of the host is computed from; empty where that can't be told."""

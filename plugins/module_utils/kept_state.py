@@ -9,9 +9,10 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from ansible_collections.glanceops.image_service.plugins.module_utils import config_set
 
 PATH = "/run/glanceops.image_service.json"
 """Root's, and gone when the host starts."""
@@ -55,11 +56,8 @@ def _read() -> dict[str, Any]:
 
 def _write(inputs: str, services: list[dict[str, Any]] | None) -> None:
     # What can't be kept is computed the next time.
-    with contextlib.suppress(OSError):
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(PATH)}-", dir=os.path.dirname(PATH))
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            json.dump({"inputs": inputs, "services": services}, handle)
-        os.replace(temporary, PATH)
+    with contextlib.suppress(config_set.ConfigSetError):
+        config_set.save_record(PATH, {"inputs": inputs, "services": services})
 
 
 def without_texts(service: Mapping[str, Any]) -> dict[str, Any]:

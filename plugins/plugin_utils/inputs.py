@@ -15,7 +15,7 @@ from typing import Any
 COLLECTION = pathlib.Path(__file__).parents[2]
 FOLDERS = ("playbooks", "plugins", "roles")
 SECONDS_TO_READ = 10
-"""In which ansible-playbook has read the roles, before it runs the first task."""
+"""Time in which ansible-playbook reads the playbooks and roles and comes to its first task, at most."""
 FACTS = ("default_ipv4", "distribution", "distribution_major_version", "memtotal_mb", "processor_vcpus")
 """The facts that what is compared is made of."""
 VARIABLES = ("ansible_version", "inventory_hostname")

@@ -1,5 +1,6 @@
 """Services whose desired state is collected task by task, and compared with this machine at once."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -92,3 +93,47 @@ def test_a_host_without_a_service_of_ours_is_not_asked_what_it_keeps(play):
     # In a play of the operator's own, nothing tells what the state is computed from.
     result, _output = play(last={"kept": True}, groups=["glance_api"])
     assert result["unknown"] is True
+
+
+VARIABLES = {
+    "inventory_hostname": "a",
+    "ansible_facts": {},
+    "glance_config": {"DEFAULT": {"debug": True}},
+    "__glance_topology": {"collection": "c", "hosts": {"a": {}}},
+}
+
+
+class Plain:
+    """A templar of variables without a template."""
+
+    @staticmethod
+    def template(value):
+        return value
+
+
+def inputs_of(variables):
+    plugin = object.__new__(action.ActionModule)
+    plugin._templar, plugin._loader = Plain, None
+    return plugin._inputs(variables)
+
+
+def test_the_same_variables_give_the_same_digest():
+    assert len(inputs_of(VARIABLES)) == 64
+    assert inputs_of({**VARIABLES, "other": 1}) == inputs_of(VARIABLES)
+    assert inputs_of({**VARIABLES, "glance_config": {}}) != inputs_of(VARIABLES)
+    assert inputs_of({**VARIABLES, "ansible_managed": "by us"}) != inputs_of(VARIABLES)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"__glance_topology": {}},
+        {"__glance_topology": {"collection": "", "hosts": {}}},
+        # Ansible puts in there when a template was written.
+        {"ansible_managed": "{file} on %Y"},
+        {"glance_files": [{"path": "/etc/glance/a", "src": "/no/such"}]},
+        {"glance_config": {datetime.date(2026, 1, 1): 1}},
+    ],
+)
+def test_without_all_that_counts_there_is_no_digest(changed):
+    assert inputs_of({**VARIABLES, **changed}) == ""
