@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / ".ansible/collections"))
 
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs  # noqa: E402 - found by the line above
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import gone, options, stores  # noqa: E402
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.drivers import drivers  # noqa: E402
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import gone, options  # noqa: E402
 
 Given = dict[str, dict[str, list[str]]]
 """Values of options by section and name, as they stand in a file."""
@@ -228,7 +229,7 @@ class Inventory:
         own: dict[str, Any] = {}
         for section in sections:
             for option in list(self.rest.get(section, {})):
-                if section == name or option.startswith(stores.DRIVERS.get(driver, (driver,))):
+                if section == name or option.startswith(tuple(drivers().get(driver, {}).get("options", [driver]))):
                     values = self.rest[section].pop(option)
                     own.setdefault(option, values if option.endswith("datadirs") else self.plain(values[-1], option))
         if driver == "file" and not any(option.startswith("filesystem_store_datadir") for option in own):

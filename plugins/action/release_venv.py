@@ -45,9 +45,12 @@ class ActionModule(ActionBase):
         refused = refusal(_name_of_host(task_vars), found, args["python_floor"], args["python_below"])
         if refused:
             raise AnsibleActionFail(refused)
-        downloaded, changed = 0, not found["complete"]
+        downloaded, changed = 0, not found["complete"] or not found["linked"]
         if changed and not self._play_context.check_mode:
-            found, downloaded = self._install(found, args, pins, task_vars)
+            if not found["complete"]:
+                found, downloaded = self._install(found, args, pins, task_vars)
+            else:
+                found = self._module(args, pins, task_vars, link=True)
             if found.get("failed"):
                 return {**result, **found, "wheels_downloaded": downloaded}
             changed = found["changed"]
@@ -78,14 +81,10 @@ class ActionModule(ActionBase):
                 f"expected a list of wheels at {wheels} on the control machine, but {error}: correct the option wheels"
             ) from None
 
-    def _module(
-        self, args: dict[str, Any], pins: list[Pin], task_vars: dict[str, Any], archive: str | None = None
-    ) -> dict[str, Any]:
-        """Run the module: to look, or to build from the tar ``archive`` on the host."""
-        on_host = {name: args[name] for name in ("release", "wheels", "root", "python")}
-        on_host["pins"] = [pin.requirement for pin in pins]
-        if archive:
-            on_host["archive"] = archive
+    def _module(self, args: dict[str, Any], pins: list[Pin], task_vars: dict[str, Any], **acts: Any) -> dict[str, Any]:
+        """Run the module to look, or with C(archive), a tar on the host, to build from it, or with C(link)."""
+        on_host = {name: args[name] for name in ("release", "wheels", "root", "python", "host_modules")}
+        on_host.update(acts, pins=[pin.requirement for pin in pins])
         return self._execute_module(
             module_name="glanceops.image_service.release_venv", module_args=on_host, task_vars=task_vars
         )
@@ -130,6 +129,6 @@ class ActionModule(ActionBase):
             remote = shell.join_path(shell.tmpdir, "wheels.tar")
             self._transfer_file(archive, remote)
             self._fixup_perms2((shell.tmpdir, remote), execute=False)
-            return self._module(args, pins, task_vars, remote)
+            return self._module(args, pins, task_vars, archive=remote, link=True)
         finally:
             self._remove_tmp_path(shell.tmpdir)

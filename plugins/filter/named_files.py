@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.drivers import all_of
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import sections
 
 DOCUMENTATION = r"""
@@ -58,15 +59,6 @@ OPTIONS = (
     ("oslo_policy", "policy_file"),
     ("paste_deploy", "config_file"),
 )
-OF_STORES = (
-    "cinder_ca_certificates_file",
-    "https_ca_certificates_file",
-    "rbd_store_ceph_conf",
-    "s3_store_cacert",
-    "swift_store_cacert",
-    "swift_store_config_file",
-    "vmware_ca_file",
-)
 _NOT_NEEDED = ("policy.yaml", "policy.json")
 
 
@@ -81,7 +73,7 @@ def named_files(
                 named[f"[{section}] {option}"] = value
     for store, given in stores.items():
         for option, value in (given.get("options") or {}).items():
-            if option in OF_STORES:
+            if option in all_of("files"):
                 named[f"{option} of the store {store}"] = value
     made = {str(entry.get("path")) for entry in files}
     return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.drivers import drivers
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.values import is_secret
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import kind_of
 
@@ -20,6 +21,7 @@ description:
   - Gives the options of each store of C(glance_stores), as its section in a configuration file has them.
   - In a secret, a dollar sign is doubled, since oslo.config takes it for a reference to another option. Other options
     stay as they are.
+  - Options that its driver can't do without have a default (C(roles/common/files/drivers.yml)).
   - A store with several directories does not have the one directory that Glance gives it by default.
 options:
   _input:
@@ -45,8 +47,11 @@ _value:
 def _written(store: Mapping[str, Any]) -> dict[str, Any]:
     options = store.get("options", {})
     found = {
-        option: str(value).replace("$", "$$") if is_secret(option) and kind_of(value) == "a text" else value
-        for option, value in options.items()
+        **drivers().get(store.get("driver", ""), {}).get("defaults", {}),
+        **{
+            option: str(value).replace("$", "$$") if is_secret(option) and kind_of(value) == "a text" else value
+            for option, value in options.items()
+        },
     }
     return {"filesystem_store_datadir": "", **found} if "filesystem_store_datadirs" in options else found
 

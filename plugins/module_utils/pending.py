@@ -19,6 +19,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils import (
     host_check,
     kept_state,
     release_venv,
+    release_venv_options,
     service,
 )
 from ansible_collections.glanceops.image_service.plugins.module_utils.manage import ManageError
@@ -47,10 +48,13 @@ def of_host(params: Mapping[str, Any], unwanted: list[str]) -> Iterator[str]:
 def of_venv(params: Mapping[str, Any]) -> tuple[list[str], str]:
     """Return what is to be done about the virtual environment, and its path."""
     try:
-        found = release_venv.run({"archive": None, **params})
+        found = release_venv.run({"archive": None, "link": False, **params})
     except (release_venv.VenvError, OSError) as error:
         return [str(error)], ""
-    return [] if found["complete"] else [f"Glance {params['release']} is not installed"], found["path"]
+    if not found["complete"]:
+        return [f"Glance {params['release']} is not installed"], found["path"]
+    wanted = " and ".join(params["host_modules"])
+    return [] if found["linked"] else [f"Glance {params['release']} has no {wanted}"], found["path"]
 
 
 def of_files(items: list[dict[str, Any]], record_path: str) -> Iterator[str]:
@@ -115,6 +119,7 @@ _VENV_OPTIONS: dict[str, Any] = {
     "root": {"type": "path", "default": "/opt/glance"},
     "python": {"type": "path", "default": "/usr/bin/python3"},
     "pins": {"type": "list", "elements": "str", "required": True},
+    "host_modules": release_venv_options.OPTIONS["host_modules"],
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},

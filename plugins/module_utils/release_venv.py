@@ -14,7 +14,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -78,6 +78,57 @@ def find_interpreter(python: str) -> Interpreter:
         ) from error
 
 
+def find_modules(interpreter: Interpreter, names: Iterable[str]) -> dict[str, str]:
+    """Return the file, or the folder, of each of *names* that the host's own packages bring; of others, nothing.
+
+    What is built for another Python is not found. Raises VenvError.
+    """
+    names = list(names)
+    if not names:
+        return {}
+    ask = (
+        "import importlib.util, json, sys; found = {name: importlib.util.find_spec(name) for name in sys.argv[1:]}; "
+        "print(json.dumps({name: [*(spec.submodule_search_locations or ()), spec.origin][0] "
+        "for name, spec in found.items() if spec}))"
+    )
+    try:
+        answer = run_program([interpreter.path, "-I", "-c", ask, *names], capture_output=True, check=True, timeout=60)
+        return json.loads(answer.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise VenvError(f"expected {interpreter.path} to tell where its modules are, found {error}") from error
+
+
+def _links(path: str, interpreter: Interpreter, found: Mapping[str, str]) -> dict[str, str]:
+    """Return the links that give the venv at ``path`` the modules that were *found*: targets by path."""
+    packages = os.path.join(path, "lib", f"python{interpreter.minor}", "site-packages")
+    return {os.path.join(packages, os.path.basename(file)): file for file in found.values()}
+
+
+def _is_link(path: str, target: str) -> bool:
+    return os.path.islink(path) and os.readlink(path) == target
+
+
+def _link(links: Mapping[str, str]) -> None:
+    """Make links, each in one step."""
+    for path, target in links.items():
+        if not _is_link(path, target):
+            temporary = f"{path}.new"
+            if os.path.lexists(temporary):
+                os.unlink(temporary)
+            os.symlink(target, temporary)
+            os.replace(temporary, path)
+
+
+def _lacking(interpreter: Interpreter, names: Iterable[str], found: Mapping[str, str]) -> None:
+    """Raise VenvError if a module is not there."""
+    if lacking := [name for name in names if name not in found]:
+        packages = ", ".join(f"python3-{name}" for name in lacking)
+        raise VenvError(
+            f"expected the modules {', '.join(lacking)} for {interpreter.path} (Python {interpreter.minor}) on the "
+            f"host, found none: install the packages that bring them, such as {packages}, for that Python"
+        )
+
+
 def digest(pins: Iterable[str], minor: str) -> str:
     """Return the 12 hex digits that stand for these pins (``name==version``) under a Python minor version.
 
@@ -124,12 +175,14 @@ def libc() -> str:
 def run(params: dict[str, Any]) -> dict[str, Any]:
     """Do one run of the module with its arguments ``params``; return what it answers.
 
-    Without ``archive`` it only looks. With it, a venv that is not complete is built from that tar of wheels.
-    Raises VenvError.
+    Without ``archive`` and ``link`` it only looks. With the first, a venv that is not complete is built from that tar
+    of wheels; with the second, a complete one gets the links to modules of the host that it lacks. Raises VenvError.
     """
     interpreter = find_interpreter(params["python"])
     wanted = digest(params["pins"], interpreter.minor)
     path = os.path.join(params["root"], f"{params['release']}-{wanted}")
+    modules = find_modules(interpreter, params["host_modules"])
+    links = _links(path, interpreter, modules)
     result = {
         "changed": False,
         "path": path,
@@ -139,11 +192,18 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
         "machine": os.uname().machine,
         "libc": libc(),
         "complete": is_complete(path, wanted),
+        "linked": len(links) == len(params["host_modules"]) and all(map(_is_link, links, links.values())),
         "free_bytes": free_bytes(params["root"]),
     }
-    if params["archive"] and not result["complete"]:
+    build, link = params["archive"] and not result["complete"], params["link"] and not result["linked"]
+    if build or link:
+        _lacking(interpreter, params["host_modules"], modules)
+    if build:
         result["changed"] = _build(path, interpreter, params, wanted)
         result["complete"] = True
+    if link:
+        _link(links)
+        result.update(changed=True, linked=True)
     return result
 
 

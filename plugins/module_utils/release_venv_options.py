@@ -14,6 +14,7 @@ OPTIONS: dict[str, Any] = {
     "python": {"type": "path", "default": "/usr/bin/python3"},
     "python_floor": {"type": "str"},
     "python_below": {"type": "str"},
+    "host_modules": {"type": "list", "elements": "str", "default": []},
     "cache": {"type": "path", "default": "~/.cache/glanceops/wheels"},
     "index_url": {"type": "str", "no_log": True},
     "extra_index_urls": {"type": "list", "elements": "str", "no_log": True},

@@ -14,7 +14,8 @@ description:
   - The wheels are fetched once on the control machine, for the host's interpreter and platform, kept there, and
     carried to each host as one file. A host needs neither pip nor a compiler nor a way to an index.
   - A host whose virtual environment is complete costs one short run and no transfer.
-  - This task does not decide which release is in use, and it never touches a complete virtual environment.
+  - This task does not decide which release is in use. A complete virtual environment gets the links of
+    O(host_modules) that it lacks; nothing else in it is touched.
 version_added: "0.1.0"
 author:
   - glanceops contributors (@glanceops)
@@ -46,6 +47,14 @@ options:
     description:
       - The oldest Python the release does not run on any more, as C(3.10). A host with it or a newer one is refused.
     type: str
+    version_added: "0.3.0"
+  host_modules:
+    description:
+      - Modules of the host's own Python packages that the virtual environment shall have too, since no wheel brings
+        them, such as C(rados). They are linked into it, also into a complete one. They have to be there for O(python).
+    type: list
+    elements: str
+    default: []
     version_added: "0.3.0"
   cache:
     description:
@@ -83,6 +92,11 @@ options:
   archive:
     description: A tar of wheels on the host to build from. Filled in by the action plugin; not for playbooks.
     type: path
+  link:
+    description: Whether to make links that are missing. Filled in by the action plugin; not for playbooks.
+    type: bool
+    default: false
+    version_added: "0.3.0"
 requirements:
   - pip in the Python that runs Ansible on the control machine
   - CPython and glibc 2.17 or newer on the host
@@ -154,11 +168,12 @@ def main() -> None:
             **OPTIONS,
             "pins": {"type": "list", "elements": "str", "default": []},
             "archive": {"type": "path"},
+            "link": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     if module.check_mode:
-        module.params["archive"] = None
+        module.params.update(archive=None, link=False)
     try:
         module.exit_json(**run(module.params))
     except (VenvError, OSError) as error:

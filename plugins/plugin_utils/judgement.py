@@ -15,6 +15,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults imp
     addresses,
     auth,
     cache,
+    ceph,
     database,
     deployment,
     files,
@@ -93,7 +94,15 @@ JUDGES = (
 )
 # Of values that are right by themselves: whether they fit together, and to what the host is. They look at nothing that
 # has been refused.
-RELATIONS = (auth.faults, tls.faults, deployment.faults, cache.faults, identity.faults, loadbalancer.faults)
+RELATIONS = (
+    auth.faults,
+    tls.faults,
+    deployment.faults,
+    cache.faults,
+    ceph.faults,
+    identity.faults,
+    loadbalancer.faults,
+)
 
 
 def judge(

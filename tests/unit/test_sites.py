@@ -20,7 +20,7 @@ KNOWN = specs.operator_options(
 )
 RELEASES = yaml.safe_load(specs.RELEASES.read_text())["__glance_releases"]
 # What the variables made of a site are refused for all the same.
-LACKS = {"newton-rbd": "the driver rbd of the store rbd", "zed-stores": "the driver cinder of the store cinder"}
+LACKS = {"zed-stores": "the driver of the store cinder in glance_stores should be one of"}
 # What another release than the site's does not take: an option that came later, a value that is gone.
 OTHER_RELEASE = {
     ("2025.1-limits", "ussuri"): "of Glance ussuri",

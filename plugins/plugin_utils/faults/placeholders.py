@@ -19,7 +19,9 @@ NETWORKS = [
 # RFC 2606. The name .test is left out: people use it for their tests.
 NAMES = re.compile(r"(^|\.)(example(\.(com|net|org))?|invalid)$", re.IGNORECASE)
 # Variables, and options of stores and mounts, that hold an address, a host name or a URL.
-ADDRESSES = re.compile(r"(_|^)(address(es)?|clients|endpoints?|hosts?|proxy|src|urls?|tls_name|certificates_names)$")
+ADDRESSES = re.compile(
+    r"(_|^)(address(es)?|clients|endpoints?|hosts?|monitors|proxy|src|urls?|tls_name|certificates_names)$"
+)
 # Those of our variables that hold such options.
 NESTED = ("glance_stores", "glance_mounts")
 

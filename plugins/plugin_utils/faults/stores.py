@@ -6,28 +6,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.drivers import drivers
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import gather, is_dict, printable
 
 STORES = "glance_stores"
 DEFAULT = "glance_default_store"
 
-# glance_store's entry points (setup.cfg, glance_store.drivers), each with what its options begin with.
-DRIVERS = {
-    "file": ("filesystem_",),
-    "http": ("http_", "https_"),
-    "rbd": ("rbd_",),
-    "s3": ("s3_",),
-    "swift": ("swift_", "default_swift_reference"),
-    "cinder": ("cinder_",),
-    "vmware": ("vmware_",),
-}
-LIBRARIES = {"rbd": "rados and rbd of Ceph", "cinder": "python-cinderclient and os-brick", "vmware": "oslo.vmware"}
-"""Libraries of drivers that the wheels of no release hold; a distribution's packages may bring them."""
-
-READ_ONLY = ("http",)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 # Sections that Glance and its libraries have for themselves.
 RESERVED = re.compile(
@@ -37,15 +24,6 @@ RESERVED = re.compile(
     r"property_encryption|os_brick|privsep.*|audit_middleware_notifications|(oslo|os_glance)_.*)\Z",
     re.IGNORECASE,
 )
-# What the drivers ask for before they take an image (glance_store/_drivers).
-_NEEDED = {"s3": ("s3_store_host", "s3_store_access_key", "s3_store_secret_key", "s3_store_bucket")}
-_SWIFT = ("swift_store_auth_address", "swift_store_user", "swift_store_key")
-_SWIFT_BY_CREDENTIAL = (
-    "swift_store_auth_address",
-    "swift_store_application_credential_id",
-    "swift_store_application_credential_secret",
-)
-_S3_KEYS = ("s3_store_access_key", "s3_store_secret_key")
 
 
 def _has(options: Mapping[str, Any], option: str) -> bool:
@@ -66,38 +44,40 @@ def _of_name(name: str, names: Mapping[str, list[str]]) -> Iterator[str]:
         )
 
 
-def _of_driver(name: str, driver: str, given: Mapping[str, Any]) -> Iterator[str]:
-    if driver not in DRIVERS:
-        wanted = f"the driver of the store {name} in {STORES} should be one of {', '.join(DRIVERS)}"
+def _of_driver(name: str, driver: str) -> Iterator[str]:
+    usable = [known for known, facts in drivers().items() if "refused" not in facts]
+    wanted = f"the driver of the store {name} in {STORES} should be one of {', '.join(usable)}"
+    if driver not in drivers():
         yield f"{wanted}, found {printable(driver)}: correct it"
-    elif driver in LIBRARIES and given.get("glance_install_method", "venv") == "venv":
-        yield (
-            f"Glance can't use the driver {driver} of the store {name} in {STORES} here: it needs {LIBRARIES[driver]}, "
-            "which the wheels of no release hold; use file, s3 or swift, or glance_install_method package"
-        )
+    elif reason := drivers()[driver].get("refused"):
+        yield f"{wanted}, found {driver}: {reason}"
+
+
+def _missing(alternatives: Iterable[Iterable[str]], options: Mapping[str, Any]) -> list[str]:
+    """Return what *options* lack of that one of the *alternatives* of which they have most."""
+    lacking = [[option for option in needed if not _has(options, option)] for needed in alternatives]
+    had = [sum(_has(options, option) for option in needed) for needed in alternatives]
+    return [] if not all(lacking) else lacking[had.index(max(had))] if lacking else []
 
 
 def _of_options(name: str, driver: str, options: Mapping[str, Any], unfit: str, release: str) -> Iterator[str]:
     where = f"the store {name} in {STORES}"
-    missing = [option for option in _NEEDED.get(driver, ()) if not _has(options, option)]
-    if driver == "swift" and not any(
-        _has(options, option) for option in ("swift_store_config_file", "swift_store_multi_tenant")
-    ):
-        needed = _SWIFT_BY_CREDENTIAL if any(_has(options, each) for each in _SWIFT_BY_CREDENTIAL[1:]) else _SWIFT
-        missing = [option for option in needed if not _has(options, option)]
+    facts = drivers().get(driver, {})
+    missing = _missing(facts.get("needed", ()), options)
     if missing:
         yield f"{where} should have {', '.join(missing)} for its driver {driver}, found none: add to its options"
     if driver == "file":
-        ways = [option for option in ("filesystem_store_datadir", "filesystem_store_datadirs") if _has(options, option)]
+        ways = [option for option in facts["directories"] if _has(options, option)]
         if len(ways) != 1:
             found = "both" if ways else "none"
-            yield f"{where} should have filesystem_store_datadir or filesystem_store_datadirs, found {found}: keep one"
-    for other, prefixes in DRIVERS.items():
-        strange = [option for option in options if other != driver and str(option).startswith(prefixes)]
-        if strange and driver in DRIVERS:
+            yield f"{where} should have {' or '.join(facts['directories'])}, found {found}: keep one"
+    for other, others in drivers().items():
+        strange = [option for option in options if other != driver and str(option).startswith(tuple(others["options"]))]
+        if strange and facts:
             yield f"{where} should have options of {driver} alone, found {', '.join(strange)} of {other}: take away"
     # An upload would succeed, and each download of it fail with 500.
-    split = [option for option in _S3_KEYS if driver == "s3" and set(unfit) & set(str(options.get(option) or ""))]
+    keys = facts.get("keys", ()) if driver == "s3" else ()
+    split = [option for option in keys if set(unfit) & set(str(options.get(option) or ""))]
     if split:
         yield (
             f"{where} should have keys without any of {unfit} for Glance {release}, found one in {', '.join(split)}: "
@@ -127,7 +107,7 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
         if not driver:
             found.append((STORES, f"every store of {STORES} should have a driver, found none for {name}"))
             continue
-        found += [(STORES, sentence) for sentence in _of_driver(str(name), driver, given)]
+        found += [(STORES, sentence) for sentence in _of_driver(str(name), driver)]
         options = store.get("options") or {}
         found += [(STORES, sentence) for sentence in _of_options(str(name), driver, options, unfit, release)]
     if stores and default is not None and default not in stores:
@@ -137,7 +117,10 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
                 f"{DEFAULT} should be one of {STORES} ({', '.join(map(str, stores))}), found {printable(default)}",
             )
         )
-    elif default is not None and stores and stores[default].get("driver") in READ_ONLY:
-        sentence = f"{DEFAULT} should be a store that takes images, found {default}, whose driver http only reads"
+    elif default is not None and stores and drivers().get(stores[default].get("driver"), {}).get("read_only"):
+        sentence = (
+            f"{DEFAULT} should be a store that takes images, found {default}, whose driver "
+            f"{stores[default]['driver']} only reads"
+        )
         found.append((DEFAULT, f"{sentence}: name another one"))
     return gather(found)

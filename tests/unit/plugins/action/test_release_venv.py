@@ -76,6 +76,9 @@ def test_a_playbook_looks_builds_and_then_has_nothing_to_do(play, tmp_path):
     again, _dummy = play()
     assert again["changed"] is False
     assert again["wheels_downloaded"] == 0
+    linked, _dummy = play(host_modules=["json"])
+    assert (linked["changed"], linked["wheels_downloaded"], linked["path"]) == (True, 0, built["path"])
+    assert play(host_modules=["json"])[0]["changed"] is False
     assert list((tmp_path / "far").glob("ansible-tmp-*")) == []
 
 

@@ -29,7 +29,7 @@ class Host:
     def __init__(self, monkeypatch, folder):
         self.folder = folder
         self.host = {"missing_packages": [], "user_pending": False, "deployed": ["glance-api"], "pending_mounts": []}
-        self.venv = {"complete": True, "path": VENV}
+        self.venv = {"complete": True, "linked": True, "path": VENV}
         self.schema = {"changed": False}
         self.accounts = []
         self.units = {
@@ -88,7 +88,7 @@ class Host:
             "name": "glance-api",
             "host": {"service": "glance-api", "release": "2026.2"},
             "unwanted": ["glance-registry"],
-            "venv": {"release": "2026.2", "pins": ["glance==33.0.0"]},
+            "venv": {"release": "2026.2", "pins": ["glance==33.0.0"], "host_modules": ["rados", "rbd"]},
             "files": self.items,
             "record_directory": str(self.folder / "sets"),
             "accounts": {"user": "glance", "clients": "127.0.0.1", "password": "p", "database": "glance"},
@@ -126,6 +126,7 @@ DIFFERENCES = {
     "user": ({"host": {"user_pending": True}}, "its user glance is not as it should be"),
     "another service": ({"host": {"deployed": ["glance-api", "glance-registry"]}}, "glance-registry is to go"),
     "release": ({"venv": {"complete": False}}, "Glance 2026.2 is not installed"),
+    "modules": ({"venv": {"complete": True, "linked": False}}, "Glance 2026.2 has no rados and rbd"),
     "no interpreter": ({"venv": VenvError("no Python")}, "no Python"),
     "accounts": ({"accounts": ["there is no user glance"]}, "there is no user glance"),
     "schema": ({"schema": {"changed": True}}, "the database is not at its schema"),
@@ -161,7 +162,7 @@ def test_changed_files_are_pending_and_what_takes_long_is_not_asked_then(host):
 
 
 def test_another_release_is_pending_by_its_link(host):
-    host.venv = {"complete": True, "path": "/opt/glance/2026.2-new"}
+    host.venv = {"complete": True, "linked": True, "path": "/opt/glance/2026.2-new"}
     assert host.look() == [f"{host.folder}/conf, {host.folder}/current should change"]
 
 

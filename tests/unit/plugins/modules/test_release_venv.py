@@ -169,3 +169,65 @@ def test_what_is_no_interpreter(release, python):
     failed = release(python=python)
     assert failed["failed"] is True
     assert f"expected a Python interpreter at {python}" in failed["msg"]
+
+
+@pytest.fixture
+def built(release, archive):
+    return release(archive=archive(wheel("alpha"), uv_wheel()))
+
+
+def imported(venv, name):
+    ask = f"import {name}; print({name}.__file__)"
+    return subprocess.run([f"{venv}/bin/python", "-I", "-c", ask], capture_output=True, text=True, check=False).stdout
+
+
+@pytest.fixture
+def host_module(tmp_path, monkeypatch):
+    """Have the interpreter find a module as one of the host's own."""
+    (tmp_path / "own.py").touch()
+    found = {"own": str(tmp_path / "own.py")}
+    monkeypatch.setattr(
+        release_venv, "find_modules", lambda _python, names: {name: found[name] for name in names if name in found}
+    )
+    return "own"
+
+
+def test_a_new_venv_has_the_modules_of_the_host(release, archive, host_module):
+    done = release(archive=archive(wheel("alpha"), uv_wheel()), link=True, host_modules=[host_module])
+    assert (done["changed"], done["complete"], done["linked"]) == (True, True, True)
+    assert imported(done["path"], host_module).endswith("site-packages/own.py\n")
+
+
+def test_a_complete_venv_gets_them_once(release, built, host_module):
+    assert (built["linked"], release(host_modules=[host_module])["linked"]) == (True, False)
+    assert imported(built["path"], host_module) == ""
+    assert release(True, host_modules=[host_module], link=True)["changed"] is False
+    assert [release(host_modules=[host_module], link=True)["changed"] for _run in range(2)] == [True, False]
+    assert release(host_modules=[host_module])["linked"] is True
+    assert imported(built["path"], host_module)
+
+
+def test_a_link_to_another_file_is_made_anew(release, built, host_module, tmp_path):
+    path = pathlib.Path(built["path"], "lib", f"python{MINOR}", "site-packages/own.py")
+    path.symlink_to("/gone/own.py")
+    assert release(host_modules=[host_module])["linked"] is False
+    release(host_modules=[host_module], link=True)
+    assert os.readlink(path) == str(tmp_path / "own.py")
+
+
+@pytest.mark.parametrize("acts", [{"link": True}, {"link": True, "archive": "/nowhere.tar", "pins": ["beta==1.0"]}])
+def test_a_module_that_the_host_lacks(release, built, acts):
+    assert release(host_modules=["rados"])["linked"] is False
+    failed = release(host_modules=["json", "rados"], **acts)
+    assert "expected the modules rados for " in failed["msg"]
+    assert "install the packages that bring them, such as python3-rados" in failed["msg"]
+
+
+def test_modules_are_looked_for_in_the_interpreter():
+    found = release_venv.find_modules(release_venv.find_interpreter(sys.executable), ["json", "uv", "nosuch"])
+    # Those of a venv are none of the host's own.
+    assert found.keys() == {"json"}
+    assert pathlib.Path(found["json"]).is_dir()
+    assert release_venv.find_modules(release_venv.Interpreter("/nowhere", (3, 11, 0), "cpython"), []) == {}
+    with pytest.raises(release_venv.VenvError, match="expected /nowhere to tell where its modules are"):
+        release_venv.find_modules(release_venv.Interpreter("/nowhere", (3, 11, 0), "cpython"), ["json"])
