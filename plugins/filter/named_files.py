@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.glanceops.image_service.plugins.plugin_utils.drivers import all_of
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.drivers import all_of, drivers
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import sections
 
 DOCUMENTATION = r"""
@@ -72,7 +72,8 @@ def named_files(
             if (section, option) in OPTIONS:
                 named[f"[{section}] {option}"] = value
     for store, given in stores.items():
-        for option, value in (given.get("options") or {}).items():
+        defaults = drivers().get(given.get("driver", ""), {}).get("defaults", {})
+        for option, value in {**defaults, **(given.get("options") or {})}.items():
             if option in all_of("files"):
                 named[f"{option} of the store {store}"] = value
     made = {str(entry.get("path")) for entry in files}

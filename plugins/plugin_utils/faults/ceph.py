@@ -16,7 +16,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.add
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import gather, is_dict, printable
 
 STORES, MONITORS, KEY, FILES = "glance_stores", "glance_ceph_monitors", "glance_ceph_key", "glance_files"
-# As librados takes an entry of mon_host: an address or a name, with a port or a protocol (v1, v2), or several of a host.
+# As librados takes an entry of mon_host: an address or a name, with a port or a protocol, or several of a host.
 _MONITOR = re.compile(r"(v[12]:)?(\[(?P<six>[^\[\]\s,]+)\]|(?P<host>[^\[\]:/\s,]+))(:\d{1,5})?\Z")
 # A type, a time and a length come before a key (ceph, src/auth/Crypto.cc, CryptoKey::encode); AES-128 has 16 bytes.
 _BEFORE, _SHORTEST = 12, 16

@@ -44,6 +44,7 @@ OWNED = {
     **dict.fromkeys(
         (
             "ask_keystone.py",
+            "check_ceph.py",
             "check_stores.py",
             "database_change.py",
             "glance-api.service",
