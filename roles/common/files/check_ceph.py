@@ -64,7 +64,7 @@ def connect(name: str, client: Any, user: str) -> None:
     except rados.TimedOut as error:
         raise StoreError(
             f"the store {name} should reach a monitor of Ceph within {SECONDS} s, found no answer from {monitors}: "
-            "correct glance_ceph_monitors, or mon_host in rbd_store_ceph_conf, or let this host reach its ports 3300 and 6789"
+            "correct glance_ceph_monitors (mon_host), or let this host reach its ports 3300 and 6789"
         ) from error
     except (rados.PermissionDeniedError, rados.PermissionError) as error:
         raise StoreError(
