@@ -587,6 +587,136 @@ def guard_transitions(image: Any) -> None:
     image.valid_state_targets = {status: more(status, others) for status, others in image.valid_state_targets.items()}
 
 
+# ---- Stores --------------------------------------------------------------------------------------------------------
+
+# Libraries by which drivers reach their storage. What they raise, Glance answers with 500.
+STORE_LIBRARIES = frozenset(
+    ("boto3", "botocore", "keystoneauth1", "rados", "rbd", "requests", "s3transfer", "swiftclient", "urllib3")
+)
+# After which a store may be asked again, in seconds.
+RETRY_AFTER = 30
+
+
+class Reader:
+    """Data of a user on its way to a store, which remembers whether it was the user who failed."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        self.failed = False
+
+    def read(self, *size: int) -> bytes:
+        """Read from the data of the user."""
+        try:
+            return self.data.read(*size)
+        except BaseException:
+            self.failed = True
+            raise
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Go through the data of the user."""
+        try:
+            yield from self.data
+        except Exception:
+            self.failed = True
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.data, name)
+
+
+def is_store_failure(error: Exception, exceptions: Any) -> bool:
+    """Whether a driver says with *error* that its storage can't be used; *exceptions* are those of glance_store.
+
+    A driver without a connection has lost its capabilities, and says that it takes no data.
+    """
+    lost = (exceptions.BadStoreConfiguration, exceptions.StoreAddDisabled, exceptions.StoreGetNotSupported)
+    library = type(error).__module__.partition(".")[0]
+    return (
+        type(error) is exceptions.BackendException or isinstance(error, (OSError, *lost)) or library in STORE_LIBRARIES
+    )
+
+
+def guard_stores(package: Any, exceptions: Any, writes: Callable[[Any], bool], unavailable: Callable) -> None:
+    """Have users told that a store is away; Glance answers 500, or 410 where a driver lost its connection.
+
+    *package* is glance_store, with its module multi_backend. *writes* tells whether a driver takes data at all;
+    *unavailable* makes an answer 503.
+    """
+
+    def away(name: str, error: Exception) -> str:
+        LOG.warning("The store %s can't be used: %r", name, error)
+        return f"The store {name} can't be used at present. Try again later."
+
+    def adding(add: Callable) -> Callable:
+        @functools.wraps(add)
+        def add_or_say(
+            image_id: str, data: Any, size: int, algorithm: str, store: Any, *args: Any, **kwargs: Any
+        ) -> Any:
+            reader = Reader(data)
+            try:
+                return add(image_id, reader, size, algorithm, store, *args, **kwargs)
+            except Exception as error:
+                if reader.failed or not writes(store) or not is_store_failure(error, exceptions):
+                    raise
+                raise unavailable(away(store.backend_group, error)) from error
+
+        return add_or_say
+
+    def getting(get: Callable) -> Callable:
+        @functools.wraps(get)
+        def get_or_say(uri: str, backend: str, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return get(uri, backend, *args, **kwargs)
+            except Exception as error:
+                if isinstance(error, exceptions.StoreRandomGetNotSupported) or not is_store_failure(error, exceptions):
+                    raise
+                raise exceptions.RemoteServiceUnavailable(message=away(backend, error)) from error
+
+        return get_or_say
+
+    def deleting(delete: Callable) -> Callable:
+        @functools.wraps(delete)
+        def delete_or_say(uri: str, backend: str, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return delete(uri, backend, *args, **kwargs)
+            except Exception as error:
+                if not is_store_failure(error, exceptions):
+                    raise
+                raise unavailable(away(backend, error)) from error
+
+        return delete_or_say
+
+    replace(package.multi_backend, "store_add_to_backend_with_multihash", adding)
+    # By these names Glance calls them.
+    replace(package, "get", getting)
+    replace(package, "delete", deleting)
+
+
+def guard_ranges(serializer: type, refusal: type[Exception], not_random: type[Exception]) -> None:
+    """Give the whole image to who asks for a part of it, where a driver can't read parts; Glance answers 400.
+
+    Which is what HTTP has for that (RFC 9110, 14.2). *serializer* is glance.api.v2.image_data.ResponseSerializer,
+    *refusal* what it raises after *not_random* of glance_store.
+    """
+
+    def guarded(download: Callable) -> Callable:
+        @functools.wraps(download)
+        def download_whole(self: Any, response: Any, image: Any) -> Any:
+            try:
+                return download(self, response, image)
+            except refusal as error:
+                if not isinstance(error.__context__, not_random):
+                    raise
+            for name in ("Range", "Content-Range"):
+                response.request.headers.pop(name, None)
+            response.status_int = 200
+            return download(self, response, image)
+
+        return download_whole
+
+    replace(serializer, "download", guarded)
+
+
 def replace(owner: Any, name: str, wrap: Callable) -> None:
     """Put what *wrap* makes of the attribute *name* of *owner* in its place, once."""
     found = getattr(owner, name, None)
@@ -601,17 +731,18 @@ def replace(owner: Any, name: str, wrap: Callable) -> None:
 
 def install() -> None:
     """Wrap the functions of the Glance of this process. Raises GuardError if one is missing."""
+    import glance_store
     import sqlalchemy
     import sqlalchemy.orm.exc
     import webob.exc
     from glance import domain
     from glance.api import common
-    from glance.api.v2 import image_members, images
+    from glance.api.v2 import image_data, image_members, images
     from glance.common import utils, wsgi
     from glance.common.scripts import utils as scripts
     from glance.db.sqlalchemy import api as records
     from glance.db.sqlalchemy import models
-    from glance_store import exceptions
+    from glance_store import capabilities, exceptions
     from glance_store._drivers import http as http_driver
     from oslo_config import cfg
     from oslo_db import exception as database
@@ -643,6 +774,13 @@ def install() -> None:
     guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
     # Ussuri knows no limits of Keystone.
     guard_quota(common, lambda: getattr(cfg.CONF, "use_keystone_limits", False))
+    guard_stores(
+        glance_store,
+        exceptions,
+        lambda store: bool(store._CAPABILITIES & capabilities.BitMasks.WRITE_ACCESS),
+        lambda reason: webob.exc.HTTPServiceUnavailable(explanation=reason, headers={"Retry-After": str(RETRY_AFTER)}),
+    )
+    guard_ranges(image_data.ResponseSerializer, webob.exc.HTTPBadRequest, exceptions.StoreRandomGetNotSupported)
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 
 

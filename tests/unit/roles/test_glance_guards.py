@@ -356,3 +356,145 @@ def test_what_can_be_deleted_can_be_deleted_later(guards):
             "queued": ["deleted", "pending_delete"],
             "pending_delete": ["deleted"],
         }
+
+
+def error(name, base=Exception, module=__name__):
+    return type(name, (base,), {"__module__": module, "__init__": lambda self, message: base.__init__(self, message)})
+
+
+# Those of glance_store.
+Backend, NotSupported = error("BackendException"), error("StoreGetNotSupported")
+STORE_ERRORS = types.SimpleNamespace(
+    BackendException=Backend,
+    UnsupportedBackend=error("UnsupportedBackend", Backend),
+    StoreGetNotSupported=NotSupported,
+    StoreRandomGetNotSupported=error("StoreRandomGetNotSupported", NotSupported),
+    **{
+        name: error(name)
+        for name in ("BadStoreConfiguration", "NotFound", "StoreAddDisabled", "RemoteServiceUnavailable")
+    },
+)
+
+
+class UnavailableError(Exception):
+    """An answer 503."""
+
+
+class UserLeftError(OSError):
+    """A client that closed its connection."""
+
+
+AWAY = [
+    error("TimedOut", module="rados"),
+    error("ConnectionClosedError", module="botocore.exceptions"),
+    ConnectionResetError,
+    STORE_ERRORS.BackendException,
+    STORE_ERRORS.BadStoreConfiguration,
+]
+NO_FAILURE = [STORE_ERRORS.NotFound, STORE_ERRORS.UnsupportedBackend, ValueError]
+
+
+@pytest.fixture
+def store(guards):
+    """Return a guarded glance_store whose functions raise `error`, and read `data` first."""
+    found = types.SimpleNamespace(error=None, capable=True)
+
+    def act(*_arguments, **_options):
+        if found.error:
+            raise found.error
+        return "done"
+
+    def add(_image_id, data, *_more):
+        return [*data] or act() if hasattr(data, "data") and isinstance(data.data, list) else (data.read(1), act())[1]
+
+    found.multi_backend = types.SimpleNamespace(store_add_to_backend_with_multihash=add)
+    found.get = found.delete = act
+    guards.guard_stores(found, STORE_ERRORS, lambda _store: found.capable, UnavailableError)
+    found.add = lambda data: found.multi_backend.store_add_to_backend_with_multihash(
+        "id", data, 1, "sha512", types.SimpleNamespace(backend_group="far"), None
+    )
+    return found
+
+
+class Data:
+    def __init__(self, error=None):
+        self.error = error
+
+    def read(self, *_size):
+        if self.error:
+            raise self.error
+        return b"x"
+
+
+@pytest.mark.parametrize("kind", [*AWAY, STORE_ERRORS.StoreAddDisabled])
+def test_a_store_that_is_away_is_told_to_who_uploads(store, kind, caplog):
+    store.error = kind("secret address")
+    with pytest.raises(UnavailableError, match=r"^The store far can't be used at present\. Try again later\.$"):
+        store.add(Data())
+    assert "secret address" in caplog.text
+
+
+@pytest.mark.parametrize("kind", AWAY)
+def test_a_store_that_is_away_is_told_to_who_downloads_or_deletes(store, kind):
+    store.error = kind("secret address")
+    with pytest.raises(STORE_ERRORS.RemoteServiceUnavailable, match="The store far can't be used"):
+        store.get("rbd://x", "far", offset=0)
+    with pytest.raises(UnavailableError, match="The store far can't be used"):
+        store.delete("rbd://x", "far", context=None)
+
+
+@pytest.mark.parametrize("kind", NO_FAILURE)
+def test_other_errors_of_a_store_stay_what_they_are(store, kind):
+    store.error = kind("as it was")
+    for use in (lambda: store.add(Data()), lambda: store.get("u", "far"), lambda: store.delete("u", "far")):
+        with pytest.raises(kind, match="as it was"):
+            use()
+
+
+def test_what_a_user_fails_in_is_no_fault_of_the_store(store):
+    with pytest.raises(UserLeftError):
+        store.add(Data(UserLeftError("gone")))
+    store.error = STORE_ERRORS.StoreRandomGetNotSupported("parts")
+    with pytest.raises(STORE_ERRORS.StoreRandomGetNotSupported):
+        store.get("u", "far", offset=1)
+    # A driver that takes no data at all is another matter.
+    store.error, store.capable = STORE_ERRORS.StoreAddDisabled("reads"), False
+    with pytest.raises(STORE_ERRORS.StoreAddDisabled):
+        store.add(Data())
+
+
+def test_a_store_that_works_is_left_alone(store):
+    assert (store.add(Data()), store.get("u", "far"), store.delete("u", "far")) == ("done", "done", "done")
+    assert store.add([]) == "done"
+
+
+class RefusedError(Exception):
+    """An answer 400."""
+
+
+@pytest.mark.parametrize(
+    ("fails", "expected"),
+    [(None, 206), (STORE_ERRORS.StoreRandomGetNotSupported, 200), (STORE_ERRORS.NotFound, 0)],
+)
+def test_a_part_that_a_store_can_not_read_is_given_as_the_whole(guards, fails, expected):
+    def get():
+        if fails:
+            raise fails("no")
+
+    class Serializer:
+        def download(self, response, _image):
+            if "Range" in response.request.headers:
+                response.status_int = 206
+                try:
+                    get()
+                except Exception as found:
+                    raise RefusedError from found
+
+    guards.guard_ranges(Serializer, RefusedError, STORE_ERRORS.StoreRandomGetNotSupported)
+    response = types.SimpleNamespace(status_int=200, request=types.SimpleNamespace(headers={"Range": "bytes=1-2"}))
+    if expected:
+        Serializer().download(response, None)
+        assert response.status_int == expected
+    else:
+        with pytest.raises(RefusedError):
+            Serializer().download(response, None)
