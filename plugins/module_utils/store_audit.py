@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.glanceops.image_service.plugins.module_utils import image_audit
+from ansible_collections.glanceops.image_service.plugins.module_utils import image_audit, stored_objects
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_files import connection_of, read_options
 from ansible_collections.glanceops.image_service.plugins.module_utils.program import PendingImages, ProgramError
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, ended
@@ -89,8 +89,9 @@ def program(source: str) -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="glance-audit-")
     try:
         os.chmod(folder, 0o755)
-        for name, text in (("pending_images.py", source), ("image_audit.py", inspect.getsource(image_audit))):
-            path = pathlib.Path(folder, name)
+        beside = {each.__name__.rpartition(".")[2]: inspect.getsource(each) for each in (image_audit, stored_objects)}
+        for name, text in {"pending_images": source, **beside}.items():
+            path = pathlib.Path(folder, f"{name}.py")
             path.write_text(text, encoding="utf-8")
             path.chmod(0o644)
         yield os.path.join(folder, "pending_images.py")

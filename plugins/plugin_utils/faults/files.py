@@ -66,6 +66,7 @@ OWNED = {
             "check_options.py",
             "pending_images.py",
             "purge_records.py",
+            "stored_objects.py",
             "tend_cache.py",
             "tls.pem",
             "trial.ini",

@@ -12,7 +12,8 @@ postpone Keep the scrubber from an image for the next hour, and print what is kn
 restore  Make a postponed image active again, with its data, properties, tags and members; prints one line of JSON.
 
 Ends with 0, with 75 if images are left behind, and with 1 and a last line on stderr otherwise. Times are in UTC.
-What is wrong is judged by image_audit.py, which lies beside this file: plugins/module_utils/image_audit.py.
+What is wrong is judged by image_audit.py, which lies beside this file: plugins/module_utils/image_audit.py. Stores
+that have no folder are listed by stored_objects.py.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from typing import Any
 
 import image_audit
 import sqlalchemy as sa
+import stored_objects
 from oslo_config import cfg
 from oslo_db import options as database_options
 from oslo_db.sqlalchemy import enginefacade
@@ -432,7 +434,7 @@ def restore(options: argparse.Namespace) -> int:
 # ------------------------------------------------------------------------------------ what the database and stores hold
 
 # What glance_store gives the exact size of without reading it, from servers of the operator.
-SIZED = ("swift", "s3", "rbd")
+SIZED = tuple(stored_objects.DRIVERS)
 # A deletion of these is refused by the store, since the data is somebody else's.
 FOREIGN = ("http", "https", "cinder", "vsphere")
 LOCKS = ("os_glance_import_task", "os_glance_importing_to_stores")
@@ -442,6 +444,8 @@ SWEPT_AT_ONCE, IDS_AT_ONCE = 1000, 500
 # What the database and the stores disagree in while a request is at work is over after so many seconds.
 PATIENCE = 20
 READ_BYTES = 1 << 20
+# Of what is no file.
+NO_INODE = (0, 0)
 
 
 def seconds_of(moment: Moment | None) -> float | None:
@@ -524,6 +528,60 @@ def find_files(options: argparse.Namespace, opened: set[tuple[int, int]]) -> lis
     return found
 
 
+class Objects:
+    """The objects of stores without a folder, by store and id, and why a store could not be listed."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.drivers = {name: kind for name, kind in CONF.enabled_backends.items() if kind in stored_objects.DRIVERS}
+        self.listed: dict[str, stored_objects.Listing] = {}
+        self.unlisted: dict[str, str] = {}
+        if self.drivers:
+            create_stores(options.config_file)
+        for name, kind in self.drivers.items():
+            try:
+                store = self.store(name)
+                if stored_objects.lists(kind, store):
+                    self.listed[name] = stored_objects.DRIVERS[kind].list(store)
+                else:
+                    self.unlisted[name] = "each user has an account of his own there"
+            except Exception as error:
+                self.unlisted[name] = f"{type(error).__name__}: {error}".replace("\n", " ")
+
+    def store(self, name: str) -> Any:
+        """Return the driver's instance of a store."""
+        import glance_store
+
+        return glance_store.get_store_from_store_identifier(name)
+
+    def ids(self) -> set[str]:
+        """Return the ids of all objects."""
+        return {image_id for listing in self.listed.values() for image_id in listing}
+
+    def unnamed(self, named: set[tuple[str, str]], only: set[str] | None) -> list[image_audit.File]:
+        """Return the objects that are not among those *named*, (driver, id)."""
+        found = []
+        for name, listing in self.listed.items():
+            kind = self.drivers[name]
+            for image_id in sorted(listing):
+                if (kind, image_id) in named or (only is not None and image_id not in only):
+                    continue
+                if seen := stored_objects.look(kind, self.store(name), image_id, listing):
+                    place = f"{name}/{image_id}"
+                    found.append(image_audit.File(name, place, image_id, NO_INODE, seen.written, seen.size))
+        return found
+
+    def remove(self, file: image_audit.File) -> bool:
+        """Remove an object that is still the one that was judged; returns whether it was."""
+        seen = stored_objects.Stored(file.size, file.mtime)
+        return stored_objects.remove(self.drivers[file.store], self.store(file.store), file.id, seen)
+
+
+def object_in(uri: str) -> tuple[str, str]:
+    """Return the driver and the name of the object that is at a URI; a snapshot follows the name of one in Ceph."""
+    parts = uri.split("/")
+    return scheme_of(uri), parts[-2 if scheme_of(uri) == "rbd" and len(parts) > 4 else -1]
+
+
 def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
     """Give *ids* in lists that one statement can take."""
     rest = list(ids)
@@ -533,17 +591,20 @@ def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
 
 
 class Records:
-    """What the database says, in one snapshot of it. *only* are the ids of images to look at, None for all."""
+    """What the database says, in one snapshot of it. *only* are the ids of images to look at, None for all.
 
-    def __init__(self, files: list[image_audit.File], only: set[str] | None = None) -> None:
+    *owners* are the ids of further images, by whose names something lies in a store.
+    """
+
+    def __init__(self, owners: set[str], only: set[str] | None = None) -> None:
         self.only, self.images, self.rows = only, {}, {}
         with engine().connect() as connection:
             if connection.dialect.name in ("mysql", "postgresql"):
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
-                self.read(connection, files)
+                self.read(connection, owners)
 
-    def read(self, connection: sa.Connection, files: list[image_audit.File]) -> None:
+    def read(self, connection: sa.Connection, owners: set[str]) -> None:
         """Read all that a judgement needs."""
         columns, images = LOCATIONS.c, IMAGES.c
         alive = sa.or_(images.deleted.is_(False), images.status == PENDING)
@@ -566,7 +627,7 @@ class Records:
             found += connection.execute(LOCATIONS.select().where(sa.and_(undone, columns.value.in_(values))))
         self.swept = {row.id for row in swept}
         self.rows = {row.id: row for row in [*found, *swept]}
-        wanted = {row.image_id for row in self.rows.values()} | {file.id for file in files} | (self.only or set())
+        wanted = {row.image_id for row in self.rows.values()} | owners | (self.only or set())
         for ids in chunks(sorted(wanted - set(self.images))):
             self.keep(connection, images.id.in_(ids))
         locks = sa.and_(PROPERTIES.c.name.in_(LOCKS), PROPERTIES.c.deleted.is_(False))
@@ -606,8 +667,12 @@ class Look:
         self.options, self.only = options, only
         opened, complete, since = open_files()
         files = [file for file in find_files(options, opened) if only is None or file.id in only]
-        self.records = Records(files, only)
+        self.objects = Objects(options)
+        stored = self.objects.ids() if only is None else self.objects.ids() & only
+        self.records = Records({file.id for file in files} | stored, only)
         self.uris = {number: uri_of(row) for number, row in self.records.rows.items()}
+        undone = [number for number, row in self.records.rows.items() if row.status != "deleted" or not row.deleted]
+        files += self.objects.unnamed({object_in(self.uris[number]) for number in undone}, only)
         self.rules = image_audit.Rules(
             now=time.time(),
             scrub_time=CONF.scrub_time,
@@ -751,12 +816,13 @@ def not_looked_at(look: Look) -> list[str]:
     """Return what an audit says nothing about, a sentence each, without a full stop."""
     notes = []
     for store, driver in sorted(CONF.enabled_backends.items()):
-        if driver == "file":
+        if driver == "file" or store in look.objects.listed:
+            continue
+        if why := look.objects.unlisted.get(store):
+            notes.append(f"data without a record in the store {store} ({driver}) was not looked at: {why}")
             continue
         number = sum(each.live and each.store == store for each in look.survey.locations)
-        seen = driver in SIZED
-        what = "data without a record" if seen else f"data of {number} locations"
-        notes.append(f"{what} in the store {store} ({driver}) was not looked at")
+        notes.append(f"data of {number} locations in the store {store} ({driver}) was not looked at")
     if not look.rules.only_host:
         notes.append("the staging folders of other hosts were not looked at")
     return notes
@@ -837,6 +903,9 @@ class Mender:
         removed = 0
         for path in finding.files:
             file = self.files[path]
+            if file.inode == NO_INODE:
+                removed += self.look.objects.remove(file)
+                continue
             with contextlib.suppress(FileNotFoundError):
                 status = os.lstat(path)
                 if ((status.st_dev, status.st_ino), status.st_mtime) == (file.inode, file.mtime):
