@@ -291,7 +291,7 @@ def store_of(location: Any) -> str | None:
 def uri_of(location: Any) -> str:
     """Return where the data of *location* is, which may be encrypted in the database."""
     # One that was recorded before there was a key is as it was; Base64 has no colon.
-    if not CONF.metadata_encryption_key or "://" in location.value:
+    if not value_is_encrypted(location):
         return location.value
     from glance.common import crypt
 
@@ -998,12 +998,97 @@ def delete_data(uri: str, store: str | None, config_file: str) -> None:
         glance_store.delete(uri, store, context=context.get_admin_context())
 
 
+# ------------------------------------------------------------------------------------------- locations that carry keys
+
+# Drivers that write the keys of a store into the location of each image, by the names of the keys in a location and in
+# the driver's instance.
+CARRIED = {
+    "s3": {"accesskey": "access_key", "secretkey": "secret_key"},
+    "swift": {"user": "user", "key": "key"},
+}
+REKEYED_AT_ONCE = 1000
+
+
+def with_present_keys(uri: str, name: str, kind: str) -> str:
+    """Return the URI of a location with the present keys of its store; as it is if it carries none."""
+    from glance_store import location, multi_backend
+
+    store = multi_backend.get_store_from_store_identifier(name)
+    found = location.get_location_from_uri_and_backend(uri, name, conf=store.conf).store_location
+    carried = CARRIED[kind]
+    # With swift_store_config_file it carries the name of an entry there.
+    if "+config:" in uri or not all(
+        getattr(found, old, None) and getattr(store, new, None) for old, new in carried.items()
+    ):
+        return uri
+    for old, new in carried.items():
+        setattr(found, old, getattr(store, new))
+    return found.get_uri()
+
+
+def rekey(options: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Have locations carry the keys that their stores have now; returns (what was done, what failed).
+
+    Up to 2026.1 Glance reads an image in S3 with the keys in its location, and every release one in Swift
+    (glance_store/_drivers/s3.py, swift/store.py). A location is changed only if its data is seen with the new keys.
+    """
+    stores = {name: kind for name, kind in CONF.enabled_backends.items() if kind in CARRIED}
+    if not stores:
+        return [], []
+    create_stores(options.config_file)
+    import glance_store
+    from glance import context
+
+    wanted = LOCATIONS.select().where(sa.or_(LOCATIONS.c.deleted.is_(False), LOCATIONS.c.status == PENDING))
+    with engine().connect() as connection:
+        found = [row for row in connection.execute(wanted) if store_of(row) in stores]
+    numbers: dict[str, int] = dict.fromkeys(stores, 0)
+    faults: dict[str, str] = {}
+    for row in found:
+        name = store_of(row) or ""
+        if name in faults or sum(numbers.values()) == REKEYED_AT_ONCE:
+            continue
+        try:
+            uri = uri_of(row)
+            new = with_present_keys(uri, name, stores[name])
+            if new == uri:
+                continue
+            glance_store.get_size_from_uri_and_backend(new, name, context=context.get_admin_context())
+            value = encrypted(new) if value_is_encrypted(row) else new
+            changed = sa.and_(LOCATIONS.c.id == row.id, LOCATIONS.c.value == row.value)
+            with engine().begin() as connection:
+                numbers[name] += connection.execute(sa.update(LOCATIONS).where(changed).values(value=value)).rowcount
+        except glance_store.exceptions.NotFound:
+            # What an audit tells.
+            continue
+        except Exception as error:
+            # With a key in it, the text of an error is none to show.
+            faults[name] = f"the store {name}: its images can't be read with its present keys: {type(error).__name__}"
+    done = [
+        f"the store {name}: {count} locations carry its present keys now" for name, count in numbers.items() if count
+    ]
+    return done, [*faults.values()]
+
+
+def value_is_encrypted(location: Any) -> bool:
+    """Whether the URI of a location is encrypted in the database."""
+    return bool(CONF.metadata_encryption_key) and "://" not in location.value
+
+
+def encrypted(uri: str) -> str:
+    """Return a URI as the database has it with a key."""
+    from glance.common import crypt
+
+    return crypt.urlsafe_encrypt(CONF.metadata_encryption_key, uri)
+
+
 def mend_all(
     options: argparse.Namespace, only: set[str] | None = None, kinds: Iterable[str] = ()
 ) -> tuple[list[str], list[str]]:
     """Put right all that can be, of the images *only* and by the ways *kinds*; returns (what was done, what failed)."""
+    done, failed = rekey(options) if only is None else ([], [])
     look = Look(options, only=only)
-    mender, done, failed = Mender(look), [], []
+    mender = Mender(look)
     for finding in image_audit.judge(look.survey):
         if finding.mend and (not kinds or finding.mend in kinds):
             try:
