@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import swift
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.drivers import drivers
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.values import is_secret
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import kind_of
@@ -22,6 +23,7 @@ description:
   - In a secret, a dollar sign is doubled, since oslo.config takes it for a reference to another option. Other options
     stay as they are.
   - Options that its driver can't do without have a default (C(roles/common/files/drivers.yml)).
+  - An account of Swift is in a file of its own, which P(glanceops.image_service.store_files#filter) gives.
   - A store with several directories does not have the one directory that Glance gives it by default.
 options:
   _input:
@@ -44,8 +46,8 @@ _value:
 """
 
 
-def _written(store: Mapping[str, Any]) -> dict[str, Any]:
-    options = store.get("options", {})
+def _written(name: str, store: Mapping[str, Any]) -> dict[str, Any]:
+    options = store.get("options") or {}
     found = {
         **drivers().get(store.get("driver", ""), {}).get("defaults", {}),
         **{
@@ -53,12 +55,14 @@ def _written(store: Mapping[str, Any]) -> dict[str, Any]:
             for option, value in options.items()
         },
     }
+    if swift.has_account(store):
+        return swift.options(name, found)
     return {"filesystem_store_datadir": "", **found} if "filesystem_store_datadirs" in options else found
 
 
 def store_options(stores: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the options of each store, by its name."""
-    return {name: _written(store) for name, store in stores.items()}
+    return {name: _written(name, store) for name, store in stores.items()}
 
 
 class FilterModule:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What lies in stores that have no folder on this host, and how it is removed, through the drivers' own connections.
+"""What lies in stores that have no folder on this host, how it is removed, and with which keys it is found.
 
 glance_store itself can't list a store. The scrubber's role puts this file beside pending_images.py, which asks; *store*
 is always the driver's instance of a store. An object has the id of its image for a name; Swift cuts large ones into
@@ -173,3 +173,37 @@ def remove(driver: str, store: Any, image_id: str, seen: Stored) -> bool:
         return False
     DRIVERS[driver].remove(store, image_id)
     return True
+
+
+# ----------------------------------------------------------------------------------------------------------------- keys
+
+_CREDENTIALS = re.compile(r"(?P<scheme>[a-z0-9+]+)://((?P<keys>[^@]*)@)?(?P<place>.+)\Z", re.DOTALL)
+
+
+def s3_present(store: Any, uri: str) -> str:
+    """Return a URI with the present keys of a store."""
+    found = _CREDENTIALS.match(uri)
+    if not found or not found["keys"]:
+        return uri
+    return f"{found['scheme']}://{store.access_key}:{store.secret_key}@{found['place']}"
+
+
+def swift_present(store: Any, uri: str) -> str:
+    """Return a URI with the name of the store's account in swift_store_config_file in place of its address and keys.
+
+    Without such a file, locations have the address of a user's own account and no keys.
+    """
+    found = _CREDENTIALS.match(uri)
+    options = getattr(store.conf, store.backend_group)
+    if not found or "+config" in found["scheme"] or not options.swift_store_config_file:
+        return uri
+    container, name = found["place"].split("/")[-2:]
+    return f"swift+config://{options.default_swift_reference}/{container}/{name}"
+
+
+PRESENT = {"s3": s3_present, "swift": swift_present}
+
+
+def present(driver: str, store: Any, uri: str) -> str:
+    """Return the URI of an image's location as the store would write it now, keys included."""
+    return PRESENT[driver](store, uri)

@@ -384,6 +384,7 @@ def handed(
         "glance_purge_here": alone or host in topology.hosts(purging_group(topology, host, releases))[:1],
         "glance_purge_login_of": purging_group(topology, host, releases).replace("_", "-"),
         "glance_api_balancers": balancers,
+        "glance_api_scrubber_hosts": [each for each in topology.hosts(SCRUBBER) if not alone or each == host],
         "glance_registry_balancers": balancers,
         "glance_deployment_hosts": [] if alone else topology.hosts(API, SCRUBBER),
         "glance_releases_in_use": []

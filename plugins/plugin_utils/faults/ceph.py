@@ -63,13 +63,6 @@ def _sentences(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"{KEY} should be the key of one user of Ceph, found stores of {', '.join(users)}: give all but one "
             f"rbd_store_ceph_conf, and files in {FILES}",
         )
-    made = {entry["path"] for entry in ceph.files(stores, monitors, key)}
-    for entry in given.get(FILES) or ():
-        if entry.get("path") in made:
-            yield (
-                FILES,
-                f"{FILES} should not have {entry['path']} beside {MONITORS}, which makes it: take one of them away",
-            )
 
 
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -9,11 +9,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import ceph, swift
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.drivers import drivers
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import gather, is_dict, printable
 
 STORES = "glance_stores"
 DEFAULT = "glance_default_store"
+FILES = "glance_files"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 # Sections that Glance and its libraries have for themselves.
@@ -60,7 +62,9 @@ def _missing(alternatives: Iterable[Iterable[str]], options: Mapping[str, Any]) 
     return [] if not all(lacking) else lacking[had.index(max(had))] if lacking else []
 
 
-def _of_options(name: str, driver: str, options: Mapping[str, Any], unfit: str, release: str) -> Iterator[str]:
+def _of_options(
+    name: str, driver: str, options: Mapping[str, Any], unfit: str, release: str
+) -> Iterator[str]:
     where = f"the store {name} in {STORES}"
     facts = drivers().get(driver, {})
     missing = _missing(facts.get("needed", ()), options)
@@ -83,6 +87,31 @@ def _of_options(name: str, driver: str, options: Mapping[str, Any], unfit: str, 
             f"{where} should have keys without any of {unfit} for Glance {release}, found one in {', '.join(split)}: "
             "nobody could download what it takes; use other keys, or 2026.2"
         )
+
+
+def _of_swift(name: str, options: Mapping[str, Any]) -> Iterator[str]:
+    """Give what is wrong with the account of a store in Swift; glance_store says of both that it finds no endpoint."""
+    user, address = str(options.get("swift_store_user") or ""), str(options.get("swift_store_auth_address") or "")
+    if user and user.count(":") != 1:
+        yield (
+            f"swift_store_user of the store {name} in {STORES} should be a project and a user of Keystone, such as "
+            f"service:glance, found {'no colon' if ':' not in user else 'several colons'}: correct it"
+        )
+    if address and str(options.get("swift_store_auth_version", "3")) == "3" and not address.rstrip("/").endswith("/v3"):
+        yield (
+            f"swift_store_auth_address of the store {name} in {STORES} should be Keystone's address with its version, "
+            f"such as https://keystone.example.com:5000/v3, found {printable(address)}: correct it"
+        )
+
+
+def _of_files(given: Mapping[str, Any], stores: Mapping[str, Any]) -> Iterator[str]:
+    """Give a sentence for each file of the operator's that a store makes, too."""
+    makers = {entry["path"]: "glance_ceph_monitors" for entry in ceph.files(stores, given.get("glance_ceph_monitors") or (), "")}
+    makers |= {swift.path(name): f"the options of the store {name}" for name in stores if swift.has_account(stores[name])}
+    for entry in given.get(FILES) or ():
+        if path := entry.get("path") if entry.get("path") in makers else None:
+            yield f"{FILES} should not have {path} beside {makers[path]}, of which it is made: take one of them away"
+
 
 
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -110,6 +139,8 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
         found += [(STORES, sentence) for sentence in _of_driver(str(name), driver)]
         options = store.get("options") or {}
         found += [(STORES, sentence) for sentence in _of_options(str(name), driver, options, unfit, release)]
+        if swift.has_account(store):
+            found += [(STORES, sentence) for sentence in _of_swift(str(name), options)]
     if stores and default is not None and default not in stores:
         found.append(
             (
@@ -123,4 +154,5 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
             f"{stores[default]['driver']} only reads"
         )
         found.append((DEFAULT, f"{sentence}: name another one"))
+    found += [(FILES, sentence) for sentence in _of_files(given, stores)]
     return gather(found)

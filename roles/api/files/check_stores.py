@@ -2,10 +2,10 @@
 
 Runs with the libraries of the release, before the files that it is given take the place of those that work:
 
-check_stores.py CONFIG_FILE PRESENT_CONFIG_FILE RELEASE DRIVERS
+check_stores.py CONFIG_FILE RELEASE DRIVERS
 
-DRIVERS, separated by commas, are those with which the release asks for an image with the keys of its upload, which
-stand in its address.
+DRIVERS, separated by commas, are those whose images the release reads with the keys in their locations, where no
+scrubber brings these to the present ones.
 Ends with 0 if every image can be reached, or if there is no database yet; otherwise with 1 and one line on stderr for
 each thing that is wrong.
 """
@@ -17,6 +17,7 @@ import configparser
 import json
 import os
 import sys
+import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,12 +29,7 @@ SELECT image_locations.value AS value, image_locations.meta_data AS meta_data, i
 FROM image_locations JOIN images ON images.id = image_locations.image_id
 WHERE image_locations.status IN ('active', 'pending_delete')
 """
-# By driver: what stands in the address of an image, and what to do before it changes.
-KEYS = {"s3": ("s3_store_access_key", "s3_store_secret_key"), "swift": ("swift_store_user", "swift_store_key")}
-WAYS = {
-    "s3": "bring the hosts to 2026.2",
-    "swift": "have the images in another store (import method copy-image)",
-}
+KEYS = {"s3": ("s3_store_access_key", "s3_store_secret_key"), "swift": ("user", "key")}
 WAY = (
     "keep it, or have the images in another store first (import method copy-image), or at a new directory "
     "with a link at the old path, or set glance_abandon_images to true"
@@ -65,11 +61,14 @@ def drivers_of(text: str) -> dict[str, str]:
     return {store.strip(): driver.strip() for store, _colon, driver in pairs}
 
 
-def unreached(locations: Iterable[tuple[str, str]], stores: Iterable[str], directories: set[str]) -> list[str]:
+def unreached(
+    locations: Iterable[tuple[str, str]], stores: Iterable[str], directories: set[str], accounts: Mapping[str, Any]
+) -> list[str]:
     """Return the place of each of *locations*, (URI, store), that is in none of *stores* or *directories*.
 
-    Glance finds the store of a file by its directory, whatever the record calls it (glance/common/store_utils.py,
-    update_store_in_locations). An encrypted URI tells its store alone.
+    *accounts* are those of the stores in Swift, by store and name. Glance finds the store of a file by its directory,
+    whatever the record calls it (glance/common/store_utils.py, update_store_in_locations). Without its key, an encrypted
+    URI tells its store alone.
     """
     found = []
     for uri, store in locations:
@@ -80,6 +79,8 @@ def unreached(locations: Iterable[tuple[str, str]], stores: Iterable[str], direc
                 found.append(f"the directory {folder}")
         elif store and store not in stores:
             found.append(f"the store {store}")
+        elif scheme == "swift+config" and path.partition("/")[0] not in accounts.get(store, {}):
+            found.append(f"the account {path.partition('/')[0]} of the store {store}")
     return found
 
 
@@ -90,27 +91,51 @@ def sentence(places: Sequence[str]) -> str:
     return f"the data of all images should be in a store of glance_stores, found some in {named}: {WAY}"
 
 
-def other_keys(
-    present: configparser.RawConfigParser, wanted: configparser.RawConfigParser, kept: Iterable[str]
-) -> dict[str, str]:
-    """Return the driver of each store whose keys differ between two configurations, if it is one of *kept*."""
-    both = [drivers_of(config.get("DEFAULT", "enabled_backends", fallback="")).items() for config in (present, wanted)]
-    return {
-        store: driver
-        for store, driver in sorted(set(both[0]) & set(both[1]))
-        # Of what is in a file by itself, the address of an image has the name alone.
-        if driver in kept and not present.get(store, "swift_store_config_file", fallback="")
-        if any(present.get(store, key, fallback="") != wanted.get(store, key, fallback="") for key in KEYS[driver])
-    }
+class Account(configparser.ConfigParser):
+    """A file with accounts, read as glance_store/_drivers/swift/utils.py, SwiftConfigParser, reads it."""
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a value without the quotes around it."""
+        value = super().get(*args, **kwargs)
+        return value[1:-1] if value and value[0] in "\"'" else value
+
+
+def accounts_of(config: configparser.RawConfigParser, drivers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the accounts of each store in Swift by their names, as the files of a configuration have them."""
+    found = {}
+    for store in (store for store, driver in drivers.items() if driver == "swift"):
+        found[store] = Account()
+        found[store].read(config.get(store, "swift_store_config_file", fallback="") or [])
+    return found
+
+
+def present_keys(config: configparser.RawConfigParser, store: str, driver: str, accounts: Mapping[str, Any]) -> str:
+    """Return user and key of a store, as the URI of a location has them."""
+    if driver == "swift":
+        section = accounts[store]
+        name = config.get(store, "default_swift_reference", fallback="ref1")
+        values = [section.get(name, option, fallback="") for option in KEYS[driver]]
+    else:
+        values = [config.get(store, option, fallback="").replace("$$", "$") for option in KEYS[driver]]
+    return ":".join(values)
+
+
+def with_other_keys(locations: Iterable[tuple[str, str]], store: str, present: str) -> int:
+    """Return how many of *locations*, (URI, store), have other keys of a store in them than the *present* ones."""
+    number = 0
+    for uri, name in locations:
+        keys, separator, _place = uri.partition("://")[2].partition("@")
+        number += name == store and bool(separator) and present not in (keys, urllib.parse.unquote(keys))
+    return number
 
 
 def keys_sentence(store: str, driver: str, images: int, release: str) -> str:
     """Return what an operator reads about the keys of a store with so many images."""
-    found = f"others, and {images} image{'s' if images > 1 else ''}"
     return (
-        f"the keys of the store {store} should stay as they are with Glance {release} while images lie there, found "
-        f"{found}: it asks {driver} for each with the keys of its upload for ever; {WAYS[driver]} first, or set "
-        "glance_abandon_images to true and leave the present keys valid at the storage"
+        f"the keys of the store {store} should stay as they are with Glance {release} while images lie there and no host "
+        f"is in glance_scrubber, found others, and {images} image{'s' if images > 1 else ''}: {driver} is asked for each "
+        "with the keys of its upload, until the scrubber has written the present ones into its location. Add a host to "
+        "glance_scrubber, or set glance_abandon_images to true and leave the former keys valid at the storage"
     )
 
 
@@ -125,6 +150,15 @@ def read(connection: str) -> list[tuple[str, str]]:
     return [(row.value, json.loads(row.meta_data or "{}").get("store", "")) for row in rows]
 
 
+def decrypted(uri: str, key: str) -> str:
+    """Return a URI as it is without encryption; Base64 has no colon."""
+    if not key or "://" in uri:
+        return uri
+    from glance.common import crypt
+
+    return crypt.urlsafe_decrypt(key.replace("$$", "$"), uri)
+
+
 def parsed(path: str) -> configparser.RawConfigParser:
     """Return what stands in a configuration file; nothing if it is not there."""
     config = configparser.RawConfigParser(strict=False, interpolation=None, delimiters="=", dict_type=Repeated)
@@ -132,19 +166,24 @@ def parsed(path: str) -> configparser.RawConfigParser:
     return config
 
 
-def main(path: str, present: str, release: str, kept: str) -> int:
+def main(path: str, release: str, kept: str) -> int:
     """Compare the records with a configuration; returns the exit code."""
     config = parsed(path)
     connection = config.get("database", "connection", fallback="").replace("$$", "$")
     drivers = drivers_of(config.get("DEFAULT", "enabled_backends", fallback=""))
     if not connection or not drivers:
         return 0
-    locations = read(connection)
-    places = unreached(locations, drivers, folders(config, drivers))
+    locations = [
+        (decrypted(uri, config.get("DEFAULT", "metadata_encryption_key", fallback="")), store)
+        for uri, store in read(connection)
+    ]
+    accounts = accounts_of(config, drivers)
+    places = unreached(locations, drivers, folders(config, drivers), accounts)
     told = [sentence(places)] if places else []
-    for store, driver in other_keys(parsed(present), config, kept.split(",")).items():
-        images = sum(name == store for _uri, name in locations)
-        told += [keys_sentence(store, driver, images, release)] if images else []
+    for store, driver in sorted(drivers.items()):
+        if driver in kept.split(","):
+            images = with_other_keys(locations, store, present_keys(config, store, driver, accounts))
+            told += [keys_sentence(store, driver, images, release)] if images else []
     for each in told:
         print(f"check_stores: {each}", file=sys.stderr)
     return 1 if told else 0

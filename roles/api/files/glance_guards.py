@@ -717,6 +717,23 @@ def guard_ranges(serializer: type, refusal: type[Exception], not_random: type[Ex
     replace(serializer, "download", guarded)
 
 
+def guard_segments(driver: type) -> None:
+    """Have large images stored in segments of their own size; glance_store waits for more than the last one has.
+
+    It tells Swift that each segment has the full size, and fails after a minute. *driver* is
+    glance_store._drivers.swift.store.BaseStore, which reads to the end of what it is told no size of.
+    """
+
+    def adding(add: Callable) -> Callable:
+        @functools.wraps(add)
+        def add_to_the_end(self: Any, image_id: str, data: Any, size: int, *args: Any, **kwargs: Any) -> Any:
+            return add(self, image_id, data, size if size < self.large_object_size else 0, *args, **kwargs)
+
+        return add_to_the_end
+
+    replace(driver, "add", adding)
+
+
 def replace(owner: Any, name: str, wrap: Callable) -> None:
     """Put what *wrap* makes of the attribute *name* of *owner* in its place, once."""
     found = getattr(owner, name, None)
@@ -744,6 +761,7 @@ def install() -> None:
     from glance.db.sqlalchemy import models
     from glance_store import capabilities, exceptions
     from glance_store._drivers import http as http_driver
+    from glance_store._drivers.swift import store as swift_driver
     from oslo_config import cfg
     from oslo_db import exception as database
 
@@ -781,6 +799,7 @@ def install() -> None:
         lambda reason: webob.exc.HTTPServiceUnavailable(explanation=reason, headers={"Retry-After": str(RETRY_AFTER)}),
     )
     guard_ranges(image_data.ResponseSerializer, webob.exc.HTTPBadRequest, exceptions.StoreRandomGetNotSupported)
+    guard_segments(swift_driver.BaseStore)
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 
 

@@ -539,19 +539,13 @@ class Objects:
             create_stores(options.config_file)
         for name, kind in self.drivers.items():
             try:
-                store = self.store(name)
+                store = store_named(name)
                 if stored_objects.lists(kind, store):
                     self.listed[name] = stored_objects.DRIVERS[kind].list(store)
                 else:
                     self.unlisted[name] = "each user has an account of his own there"
             except Exception as error:
                 self.unlisted[name] = f"{type(error).__name__}: {error}".replace("\n", " ")
-
-    def store(self, name: str) -> Any:
-        """Return the driver's instance of a store."""
-        import glance_store
-
-        return glance_store.get_store_from_store_identifier(name)
 
     def ids(self) -> set[str]:
         """Return the ids of all objects."""
@@ -565,7 +559,7 @@ class Objects:
             for image_id in sorted(listing):
                 if (kind, image_id) in named or (only is not None and image_id not in only):
                     continue
-                if seen := stored_objects.look(kind, self.store(name), image_id, listing):
+                if seen := stored_objects.look(kind, store_named(name), image_id, listing):
                     place = f"{name}/{image_id}"
                     found.append(image_audit.File(name, place, image_id, NO_INODE, seen.written, seen.size))
         return found
@@ -573,7 +567,7 @@ class Objects:
     def remove(self, file: image_audit.File) -> bool:
         """Remove an object that is still the one that was judged; returns whether it was."""
         seen = stored_objects.Stored(file.size, file.mtime)
-        return stored_objects.remove(self.drivers[file.store], self.store(file.store), file.id, seen)
+        return stored_objects.remove(self.drivers[file.store], store_named(file.store), file.id, seen)
 
 
 def object_in(uri: str) -> tuple[str, str]:
@@ -1000,74 +994,73 @@ def delete_data(uri: str, store: str | None, config_file: str) -> None:
 
 # ------------------------------------------------------------------------------------------- locations that carry keys
 
-# Drivers that write the keys of a store into the location of each image, by the names of the keys in a location and in
-# the driver's instance.
-CARRIED = {
-    "s3": {"accesskey": "access_key", "secretkey": "secret_key"},
-    "swift": {"user": "user", "key": "key"},
-}
-REKEYED_AT_ONCE = 1000
-
-
-def with_present_keys(uri: str, name: str, kind: str) -> str:
-    """Return the URI of a location with the present keys of its store; as it is if it carries none."""
-    from glance_store import location, multi_backend
-
-    store = multi_backend.get_store_from_store_identifier(name)
-    found = location.get_location_from_uri_and_backend(uri, name, conf=store.conf).store_location
-    carried = CARRIED[kind]
-    # With swift_store_config_file it carries the name of an entry there.
-    if "+config:" in uri or not all(
-        getattr(found, old, None) and getattr(store, new, None) for old, new in carried.items()
-    ):
-        return uri
-    for old, new in carried.items():
-        setattr(found, old, getattr(store, new))
-    return found.get_uri()
-
-
 def rekey(options: argparse.Namespace) -> tuple[list[str], list[str]]:
-    """Have locations carry the keys that their stores have now; returns (what was done, what failed).
+    """Have no location carry former keys of its store; returns (what was done, what failed).
 
     Up to 2026.1 Glance reads an image in S3 with the keys in its location, and every release one in Swift
-    (glance_store/_drivers/s3.py, swift/store.py). A location is changed only if its data is seen with the new keys.
+    (glance_store/_drivers/s3.py, swift/store.py). A location is changed only if its data is seen with the present keys.
     """
-    stores = {name: kind for name, kind in CONF.enabled_backends.items() if kind in CARRIED}
+    stores = {name for name, kind in CONF.enabled_backends.items() if kind in stored_objects.PRESENT}
     if not stores:
         return [], []
     create_stores(options.config_file)
+    wanted = LOCATIONS.select().where(sa.or_(LOCATIONS.c.deleted.is_(False), LOCATIONS.c.status == PENDING))
+    changes: dict[str, list[tuple[Any, str]]] = {name: [] for name in stores}
+    with engine().connect() as connection:
+        for row in connection.execute(wanted):
+            if (name := store_of(row)) in stores:
+                uri = uri_of(row)
+                if (new := stored_objects.present(CONF.enabled_backends[name], store_named(name), uri)) != uri:
+                    changes[name].append((row, new))
+    done, failed = [], []
+    for name, rows_of_store in changes.items():
+        try:
+            seen = with_data(name, rows_of_store)
+        except Exception as error:
+            # Its text may hold a key.
+            failed.append(f"the store {name} should give its images with its present keys, found {type(error).__name__}")
+            continue
+        if number := sum(map(replaced, seen)):
+            done.append(f"the store {name}: {number} locations have its present keys now")
+    return done, failed
+
+
+def store_named(name: str) -> Any:
+    """Return the driver's instance of a store."""
+    import glance_store
+
+    return glance_store.get_store_from_store_identifier(name)
+
+
+def with_data(name: str, changes: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
+    """Return those of *changes* whose new URI leads to data in a store."""
+    if not changes:
+        return []
+    # One list of all objects in place of a question for each; it takes the present keys, too.
+    store, kind = store_named(name), CONF.enabled_backends[name]
+    listed = stored_objects.DRIVERS[kind].list(store) if stored_objects.lists(kind, store) else {}
+    return [(row, uri) for row, uri in changes if object_in(uri)[1] in listed or is_seen(name, uri)]
+
+
+def is_seen(name: str, uri: str) -> bool:
+    """Whether there is data at a URI. What is not there is told by an audit."""
     import glance_store
     from glance import context
 
-    wanted = LOCATIONS.select().where(sa.or_(LOCATIONS.c.deleted.is_(False), LOCATIONS.c.status == PENDING))
-    with engine().connect() as connection:
-        found = [row for row in connection.execute(wanted) if store_of(row) in stores]
-    numbers: dict[str, int] = dict.fromkeys(stores, 0)
-    faults: dict[str, str] = {}
-    for row in found:
-        name = store_of(row) or ""
-        if name in faults or sum(numbers.values()) == REKEYED_AT_ONCE:
-            continue
-        try:
-            uri = uri_of(row)
-            new = with_present_keys(uri, name, stores[name])
-            if new == uri:
-                continue
-            glance_store.get_size_from_uri_and_backend(new, name, context=context.get_admin_context())
-            value = encrypted(new) if value_is_encrypted(row) else new
-            changed = sa.and_(LOCATIONS.c.id == row.id, LOCATIONS.c.value == row.value)
-            with engine().begin() as connection:
-                numbers[name] += connection.execute(sa.update(LOCATIONS).where(changed).values(value=value)).rowcount
-        except glance_store.exceptions.NotFound:
-            # What an audit tells.
-            continue
-        except Exception as error:
-            # With a key in it, the text of an error is none to show.
-            faults[name] = f"the store {name}: its images can't be read with its present keys: {type(error).__name__}"
-    done = [
-        f"the store {name}: {count} locations carry its present keys now" for name, count in numbers.items() if count
-    ]
-    return done, [*faults.values()]
+    try:
+        glance_store.get_size_from_uri_and_backend(uri, name, context=context.get_admin_context())
+    except glance_store.exceptions.NotFound:
+        return False
+    return True
+
+
+def replaced(change: tuple[Any, str]) -> int:
+    """Write a URI into the record of a location, unless Glance has changed that; returns the number of records."""
+    row, uri = change
+    value = encrypted(uri) if value_is_encrypted(row) else uri
+    same = sa.and_(LOCATIONS.c.id == row.id, LOCATIONS.c.value == row.value)
+    with engine().begin() as connection:
+        return connection.execute(sa.update(LOCATIONS).where(same).values(value=value)).rowcount
 
 
 def value_is_encrypted(location: Any) -> bool:

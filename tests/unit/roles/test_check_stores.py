@@ -43,13 +43,16 @@ def disk(tmp_path):
         ("s3+https://key:secret@host/bucket/x", "objects", ""),
         ("s3+https://key:secret@host/bucket/x", "gone", "the store gone"),
         ("swift://host/c/x", "", ""),
+        ("swift+config://main/c/x", "swift", ""),
+        ("swift+config://other/c/x", "swift", "the account other of the store swift"),
+        ("swift+config://main/c/x", "fast", "the account main of the store fast"),
         # Encrypted.
         ("bm90IGEgVVJJ", "fast", ""),
         ("bm90IGEgVVJJ", "gone", "the store gone"),
     ],
 )
 def test_data_is_out_of_reach_without_its_store_or_directory(program, disk, uri, store, place):
-    found = program.unreached([(uri.format(disk), store)], {"fast", "objects"}, {str(disk / "images")})
+    found = program.unreached([(uri.format(disk), store)], {"fast", "objects", "swift"}, {str(disk / "images")}, {"swift": {"main": {}}})
     assert found == ([place.format(disk)] if place else [])
 
 
@@ -66,69 +69,77 @@ def test_directories_are_those_of_file_stores(program, disk, tmp_path):
     assert program.folders(config, drivers) == {str(disk / "images"), "/y", "/var/lib/glance/images"}
 
 
-PRESENT = """
+WANTED = """
 [DEFAULT]
-enabled_backends = a:s3, b:s3, f:file, w:swift, c:swift
+enabled_backends = a:s3, b:s3, f:file, w:swift, m:swift
 [a]
 s3_store_access_key = one
-s3_store_secret_key = SECRET
+s3_store_secret_key = A$$B
 [b]
 s3_store_access_key = two
-s3_store_secret_key = SECRET
-[f]
-filesystem_store_datadir = /srv
+s3_store_secret_key = A$$B
 [w]
-swift_store_user = p:swift
-swift_store_key = HIDDEN
-[c]
-swift_store_config_file = /etc/glance/swift.conf
-swift_store_key = unused
+swift_store_config_file = {folder}/account
+default_swift_reference = w
+[m]
+swift_store_multi_tenant = true
 [database]
 connection = mysql://h/glance
 """
+ACCOUNT = '[w]\nauth_address = "https://k/v3"\nuser = "p:swift"\nkey = "H%%@ "\n'
+LOCATIONS = [
+    ("s3://one:A$B@h/b/1", "a"),
+    ("s3+https://one:A$B@h/b/2", "a"),
+    ("s3+https://h/b/3", "a"),
+    ("swift+https://p%3Aswift:H%25%40%20@h/v3/c/1", "w"),
+    ("swift+config://w/c/2", "w"),
+    ("swift+https://h/v1/AUTH_x/c/2", "m"),
+]
 
 
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
         ("", "", []),
-        ("one", "three", ["the store a", "2 images:"]),
-        ("= SECRET", "= OTHER", ["the store a", "2 images:", "it asks s3", "2026.2 first"]),
-        ("= HIDDEN", "= OTHER", ["the store w", "1 image:", "it asks swift", "copy-image"]),
+        ("key = one", "key = three", ["the store a", "2 images:", "s3 is asked"]),
+        ("key = A$$B", "key = OTHER", ["the store a", "2 images:", "glance_scrubber"]),
+        ("H%%@ ", "OTHER", ["the store w", "1 image:", "swift is asked"]),
         ("p:swift", "p:other", ["the store w"]),
-        ("unused", "other", []),
         # Nothing lies there.
-        ("two", "three", []),
+        ("key = two", "key = three", []),
         # Another store, or another kind of it: told as one that has gone, where images lie.
-        ("a:s3", "c:s3", ["in the store a (2)"]),
-        ("filesystem_store_datadir = /srv", "filesystem_store_datadir = /srv/", []),
+        ("a:s3", "c:s3", ["in the store a (3)"]),
     ],
 )
-def test_other_keys_of_s3_are_refused_while_images_need_those_of_now(program, tmp_path, capsys, before, after, told):
-    (tmp_path / "now.conf").write_text(PRESENT)
-    (tmp_path / "new.conf").write_text(PRESENT.replace(before, after, 1) if before else PRESENT)
-    program.read = lambda _connection: [
-        ("s3://one:SECRET@h/b/1", "a"),
-        ("bm90IGEgVVJJ", "a"),
-        ("swift+https://p%3Aswift:HIDDEN@h/v3/c/1", "w"),
-        ("swift+config://ref/c/2", "c"),
-    ]
-    wrong = program.main(f"{tmp_path}/new.conf", f"{tmp_path}/now.conf", "2025.1", "s3,swift")
+def test_other_keys_are_refused_while_images_need_those_of_now(program, tmp_path, capsys, before, after, told):
+    (tmp_path / "new.conf").write_text(WANTED.replace("{folder}", str(tmp_path)).replace(before, after, 1))
+    (tmp_path / "account").write_text(ACCOUNT.replace(before, after, 1))
+    program.read = lambda _connection: LOCATIONS
+    wrong = program.main(f"{tmp_path}/new.conf", "2025.1", "s3,swift")
     said = capsys.readouterr().err
     assert wrong == bool(told)
     assert [part for part in told if part not in said] == []
     assert len(said.splitlines()) == bool(told)
-    assert "SECRET" not in said
-    assert "OTHER" not in said
-    assert "HIDDEN" not in said
-    # A host that is new, and a release that goes by the keys of the configuration.
+    assert not any(secret in said for secret in ("A$", "OTHER", "H%"))
+    # With a scrubber, and with a release that goes by the keys of the configuration.
     if "keys" in said:
-        assert program.main(f"{tmp_path}/new.conf", f"{tmp_path}/nothing", "2025.1", "s3,swift") == 0
-        assert program.main(f"{tmp_path}/new.conf", f"{tmp_path}/now.conf", "2026.2", "") == 0
+        assert program.main(f"{tmp_path}/new.conf", "2026.2", "") == 0
+
+
+def test_keys_are_looked_for_in_encrypted_locations(program, tmp_path, capsys, monkeypatch):
+    crypt = types.SimpleNamespace(urlsafe_decrypt=lambda key, text: f"s3://{text}:{key}@h/b/1")
+    monkeypatch.setitem(sys.modules, "glance", types.ModuleType("glance"))
+    monkeypatch.setitem(sys.modules, "glance.common", types.SimpleNamespace(crypt=crypt))
+    text = WANTED.replace("[DEFAULT]", "[DEFAULT]\nmetadata_encryption_key = A$$B").replace("{folder}", str(tmp_path))
+    (tmp_path / "new.conf").write_text(text)
+    (tmp_path / "account").write_text(ACCOUNT)
+    program.read = lambda _connection: [("one", "a"), ("two", "b"), ("three", "b")]
+    assert program.main(f"{tmp_path}/new.conf", "2025.1", "s3") == 1
+    assert "the store b" in capsys.readouterr().err
 
 
 def test_sentence_counts_and_holds_no_secret(program):
-    places = program.unreached([("s3://k:SECRET@h/b/1", "gone"), ("s3://k:SECRET@h/b/2", "gone")], [], set())
+    places = program.unreached([("s3://k:SECRET@h/b/1", "gone"), ("s3://k:SECRET@h/b/2", "gone")], [], set(), {})
     said = program.sentence(places)
     assert "the store gone (2)" in said
     assert "SECRET" not in said

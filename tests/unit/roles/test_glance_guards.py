@@ -498,3 +498,15 @@ def test_a_part_that_a_store_can_not_read_is_given_as_the_whole(guards, fails, e
     else:
         with pytest.raises(RefusedError):
             Serializer().download(response, None)
+
+
+@pytest.mark.parametrize(("size", "told"), [(0, 0), (9, 9), (10, 0), (15, 0)])
+def test_a_large_image_is_read_to_its_end(guards, size, told):
+    class Driver:
+        large_object_size = 10
+
+        def add(self, image_id, data, size, algorithm, context=None, verifier=None):
+            return image_id, data, size, algorithm, context, verifier
+
+    guards.guard_segments(Driver)
+    assert Driver().add("x", "data", size, "sha512", verifier="v") == ("x", "data", told, "sha512", None, "v")

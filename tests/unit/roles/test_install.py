@@ -4,7 +4,7 @@ import pathlib
 
 import yaml
 from ansible_collections.glanceops.image_service.plugins.filter.named_files import named_files
-from ansible_collections.glanceops.image_service.plugins.plugin_utils import ceph
+from ansible_collections.glanceops.image_service.plugins.filter import store_files
 from jinja2.nativetypes import NativeEnvironment
 
 ROLE = pathlib.Path(__file__).parents[3] / "roles/common"
@@ -16,7 +16,7 @@ TLS = yaml.safe_load((ROLE / "vars/main/tls.yml").read_text())
 def asked_for(**given):
     jinja = NativeEnvironment()
     jinja.filters["glanceops.image_service.named_files"] = named_files
-    jinja.filters["glanceops.image_service.ceph_files"] = ceph.files
+    jinja.filters["glanceops.image_service.store_files"] = store_files.store_files
 
     def made(expression, **more):
         return jinja.from_string(expression).render({**variables, **more})

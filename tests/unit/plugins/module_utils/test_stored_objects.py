@@ -152,3 +152,34 @@ class MultiTenantStore:
 )
 def test_which_stores_can_be_listed(driver, store, listed):
     assert s.lists(driver, store) is listed
+
+
+S3_STORE = types.SimpleNamespace(access_key="new", secret_key="s/e=c")
+SWIFT_CONF = types.SimpleNamespace(
+    objects=types.SimpleNamespace(swift_store_config_file="/etc/glance/swift-objects.conf", default_swift_reference="objects"),
+    users=types.SimpleNamespace(swift_store_config_file=None, default_swift_reference="ref1"),
+)
+
+
+def swift_store(name):
+    return types.SimpleNamespace(conf=SWIFT_CONF, backend_group=name)
+
+
+@pytest.mark.parametrize(
+    ("driver", "store", "uri", "present"),
+    [
+        ("s3", S3_STORE, "s3+https://old:key@h:8080/bucket/x", "s3+https://new:s/e=c@h:8080/bucket/x"),
+        ("s3", S3_STORE, "s3+https://old:a/b+c@h/bucket/x", "s3+https://new:s/e=c@h/bucket/x"),
+        ("s3", S3_STORE, "s3+https://new:s/e=c@h/bucket/x", "s3+https://new:s/e=c@h/bucket/x"),
+        # Without keys from the beginning.
+        ("s3", S3_STORE, "s3+https://h/bucket/x", "s3+https://h/bucket/x"),
+        ("swift", swift_store("objects"), "swift+https://p%3Au:a%40b@k:5000/v3/c_1/x", "swift+config://objects/c_1/x"),
+        # Of an application credential that was an option.
+        ("swift", swift_store("objects"), "swift+https://k:5000/v3/c/x", "swift+config://objects/c/x"),
+        ("swift", swift_store("objects"), "swift+config://objects/c/x", "swift+config://objects/c/x"),
+        ("swift", swift_store("objects"), "swift+config://ref1/c/x", "swift+config://ref1/c/x"),
+        ("swift", swift_store("users"), "swift+https://s:8080/v1/AUTH_1/c_x/x", "swift+https://s:8080/v1/AUTH_1/c_x/x"),
+    ],
+)
+def test_a_location_has_the_present_keys_of_its_store(driver, store, uri, present):
+    assert s.present(driver, store, uri) == present

@@ -57,10 +57,6 @@ WRONG = {
         given(stores={"a": RBD, "b": {"driver": "rbd", "options": {"rbd_store_user": "other"}}}),
         "glance_ceph_key should be the key of one user of Ceph, found stores of glance, other",
     ),
-    "a file twice": (
-        given(glance_files=[{"path": "/etc/ceph/ceph.client.glance.keyring"}]),
-        "glance_files should not have /etc/ceph/ceph.client.glance.keyring beside glance_ceph_monitors, which makes it",
-    ),
 }
 
 

@@ -15,7 +15,7 @@ S3 = {"driver": "s3", "options": {**KEYS, "s3_store_host": "https://h", "s3_stor
 UNFIT = {"ussuri": "#:?@[]", "2025.1": "#:?@[]", "2025.2": "#:?@[]/", "2026.1": "#:?@[]", "2026.2": ""}
 SWIFT = {
     "driver": "swift",
-    "options": {"swift_store_auth_address": "https://h", "swift_store_user": "u", "swift_store_key": "hidden"},
+    "options": {"swift_store_auth_address": "https://h/v3", "swift_store_user": "p:u", "swift_store_key": "hidden"},
 }
 APPLICATION = {
     "swift_store_auth_address": "https://h/v3",
@@ -24,8 +24,10 @@ APPLICATION = {
 }
 
 
-def given(*, release="2026.2", default="a", method="venv", **stores):
+def given(*, release="2026.2", default="a", method="venv", files=(), monitors=(), **stores):
     return {
+        "glance_files": list(files),
+        "glance_ceph_monitors": list(monitors),
         "glance_stores": {"a": FILE, **stores},
         "glance_default_store": default,
         "glance_release": release,
@@ -63,6 +65,22 @@ WRONG = [
     (
         given(b={"driver": "swift", "options": {"swift_store_application_credential_id": "x"}}),
         "should have swift_store_auth_address, swift_store_application_credential_secret for",
+    ),
+    *(
+        (given(b=options(SWIFT, swift_store_user=user)), f"a user of Keystone, such as service:glance, found {found}")
+        for user, found in (("glance", "no colon"), ("a:b:c", "several colons"))
+    ),
+    *(
+        (given(b=options(SWIFT, swift_store_auth_address=address)), f"with its version, such as .*, found {address}")
+        for address in ("https://h", "https://h:5000/v2.0/", "https://h/identity")
+    ),
+    (
+        given(b=SWIFT, files=[{"path": "/etc/glance/swift-b.conf"}]),
+        "glance_files should not have /etc/glance/swift-b.conf beside the options of the store b, of which it is made",
+    ),
+    (
+        given(b={"driver": "rbd"}, files=[{"path": "/etc/ceph/ceph.client.glance.keyring"}], monitors=["10.0.0.1"]),
+        "glance_files should not have /etc/ceph/ceph.client.glance.keyring beside glance_ceph_monitors, of which",
     ),
     (given(b={"driver": "file"}), "filesystem_store_datadir or filesystem_store_datadirs, found none"),
     (given(b=options(FILE, filesystem_store_datadir="")), "found none"),
@@ -105,6 +123,9 @@ RIGHT = [
     ),
     given(b={"driver": "swift", "options": {"swift_store_config_file": "/etc/glance/swift.conf"}}),
     given(b={"driver": "swift", "options": {"swift_store_multi_tenant": True}}),
+    given(b=options(SWIFT, swift_store_auth_address="https://h/identity/v3/")),
+    given(b=options(SWIFT, swift_store_auth_version="1", swift_store_auth_address="https://h/auth/v1.0"), release="2025.1"),
+    given(b=SWIFT, files=[{"path": "/etc/glance/swift-c.conf"}, {"path": "/etc/ceph/ceph.conf"}]),
     given(b={"driver": "swift", "options": APPLICATION}),
     given(b={"driver": "rbd"}),
     given(b={"driver": "rbd", "options": {"rbd_store_pool": "images", "rados_connect_timeout": 5}}, method="package"),
