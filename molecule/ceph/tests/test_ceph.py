@@ -159,7 +159,7 @@ def test_an_audit_finds_data_that_is_gone(u1, uploaded, playbook, hosts):
 
 
 def test_the_key_is_readable_for_glance_alone(hosts, lab, playbook):
-    key = (lab / "secrets/ceph_key").read_text()
+    key = (lab / "secrets/ceph_key_of_glance").read_text()
     for name in API_HOSTS:
         keyring = hosts[name].file("/etc/ceph/ceph.client.glance.keyring")
         assert (keyring.mode, keyring.user, keyring.group) == (0o640, "root", "glance")

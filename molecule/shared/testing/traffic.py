@@ -32,9 +32,10 @@ class Failure:
 
 @dataclass
 class Traffic:
-    """Users who create, upload, look, download, list and delete, all in all `REQUESTS_PER_SECOND`."""
+    """Users who create, upload, look, download, list and delete, all in all so many requests *per_second*."""
 
     api: Any
+    per_second: float = REQUESTS_PER_SECOND
     answers: int = 0
     damaged: int = 0
     failures: list[Failure] = field(default_factory=list)
@@ -87,7 +88,7 @@ class Traffic:
 
     def use(self) -> None:
         """Be one user, who takes the last image away in the end."""
-        pace = USERS / REQUESTS_PER_SECOND
+        pace = USERS / self.per_second
         following = time.monotonic()
         for _step in self.requests():
             following = max(following + pace, time.monotonic() - 1)
@@ -99,6 +100,21 @@ class Traffic:
         return max(later - earlier for earlier, later in itertools.pairwise(moments))
 
 
+@contextlib.contextmanager
+def at_work(*all_seen: Traffic) -> Iterator[None]:
+    """Have the users of each at work for as long as the context lasts."""
+    users = [threading.Thread(target=seen.use) for seen in all_seen for _number in range(USERS)]
+    for user in users:
+        user.start()
+    try:
+        yield
+    finally:
+        for seen in all_seen:
+            seen.over.set()
+        for user in users:
+            user.join()
+
+
 @pytest.fixture
 def traffic(balanced: Any) -> Any:
     """Have users at work for as long as the context lasts: ``with traffic() as seen``."""
@@ -106,14 +122,7 @@ def traffic(balanced: Any) -> Any:
     @contextlib.contextmanager
     def run() -> Iterator[Traffic]:
         seen = Traffic(balanced)
-        users = [threading.Thread(target=seen.use) for _number in range(USERS)]
-        for user in users:
-            user.start()
-        try:
+        with at_work(seen):
             yield seen
-        finally:
-            seen.over.set()
-            for user in users:
-                user.join()
 
     return run
