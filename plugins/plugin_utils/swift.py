@@ -52,7 +52,7 @@ def options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(name: str, store: Mapping[str, Any]) -> str:
     given = {**drivers()[SWIFT]["defaults"], **(store.get("options") or {})}
-    # A percent sign refers to another value; quotes are taken away (glance_store/_drivers/swift/utils.py, SwiftConfigParser).
+    # A percent sign refers to another value, and quotes are taken away (SwiftConfigParser in swift/utils.py).
     lines = [
         f'{option} = "{given[full]}"'.replace("%", "%%")
         for full, option in ACCOUNT.items()

@@ -89,7 +89,7 @@ def test_keys_are_changed_under_load_where_locations_carry_them(
     storage, playbook, users_of, uploaded, u1, locations, hosts
 ):
     assert storage.site["release"] == "2025.1"
-    # As glance_store writes a location in Swift without an account in a file, which earlier versions of the roles did not make.
+    # As glance_store writes a location in Swift where the account is in no file, as with earlier versions of the roles.
     image = uploaded("swift")
     account = storage.ask_keystone("GET", "/v3/users?name=images")["users"][0]["name"]
     password = (storage.lab / "secrets/swift_0").read_text().strip()
@@ -137,9 +137,7 @@ def test_an_image_comes_back_from_another_host(as_user, store, size, chunked):
 def test_an_image_is_copied_to_all_stores_and_removed_from_all(as_user, wait_until, playbook, uploaded, u1):
     size = 100 * MIB + 1
     image = uploaded("file", size)
-    copied = u1.request(
-        "POST", f"/v2/images/{image}/import", {"method": {"name": "copy-image"}, "all_stores": True}
-    )
+    copied = u1.request("POST", f"/v2/images/{image}/import", {"method": {"name": "copy-image"}, "all_stores": True})
     assert copied.status == 202, copied
     wait_until(lambda: set(u1.show(image)["stores"].split(",")) == set(STORES), COPY_SECONDS)
     operator = as_user("operator")

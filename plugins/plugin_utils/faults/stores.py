@@ -62,9 +62,7 @@ def _missing(alternatives: Iterable[Iterable[str]], options: Mapping[str, Any]) 
     return [] if not all(lacking) else lacking[had.index(max(had))] if lacking else []
 
 
-def _of_options(
-    name: str, driver: str, options: Mapping[str, Any], unfit: str, release: str
-) -> Iterator[str]:
+def _of_options(name: str, driver: str, options: Mapping[str, Any], unfit: str, release: str) -> Iterator[str]:
     where = f"the store {name} in {STORES}"
     facts = drivers().get(driver, {})
     missing = _missing(facts.get("needed", ()), options)
@@ -106,12 +104,16 @@ def _of_swift(name: str, options: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_files(given: Mapping[str, Any], stores: Mapping[str, Any]) -> Iterator[str]:
     """Give a sentence for each file of the operator's that a store makes, too."""
-    makers = {entry["path"]: "glance_ceph_monitors" for entry in ceph.files(stores, given.get("glance_ceph_monitors") or (), "")}
-    makers |= {swift.path(name): f"the options of the store {name}" for name in stores if swift.has_account(stores[name])}
+    makers = {
+        entry["path"]: "glance_ceph_monitors"
+        for entry in ceph.files(stores, given.get("glance_ceph_monitors") or (), "")
+    }
+    makers |= {
+        swift.path(name): f"the options of the store {name}" for name in stores if swift.has_account(stores[name])
+    }
     for entry in given.get(FILES) or ():
         if path := entry.get("path") if entry.get("path") in makers else None:
             yield f"{FILES} should not have {path} beside {makers[path]}, of which it is made: take one of them away"
-
 
 
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:

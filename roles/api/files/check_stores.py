@@ -67,8 +67,8 @@ def unreached(
     """Return the place of each of *locations*, (URI, store), that is in none of *stores* or *directories*.
 
     *accounts* are those of the stores in Swift, by store and name. Glance finds the store of a file by its directory,
-    whatever the record calls it (glance/common/store_utils.py, update_store_in_locations). Without its key, an encrypted
-    URI tells its store alone.
+    whatever the record calls it (glance/common/store_utils.py, update_store_in_locations). An encrypted URI whose
+    key is not known tells its store alone.
     """
     found = []
     for uri, store in locations:
@@ -132,10 +132,10 @@ def with_other_keys(locations: Iterable[tuple[str, str]], store: str, present: s
 def keys_sentence(store: str, driver: str, images: int, release: str) -> str:
     """Return what an operator reads about the keys of a store with so many images."""
     return (
-        f"the keys of the store {store} should stay as they are with Glance {release} while images lie there and no host "
-        f"is in glance_scrubber, found others, and {images} image{'s' if images > 1 else ''}: {driver} is asked for each "
-        "with the keys of its upload, until the scrubber has written the present ones into its location. Add a host to "
-        "glance_scrubber, or set glance_abandon_images to true and leave the former keys valid at the storage"
+        f"the keys of the store {store} should stay as they are with Glance {release} while images lie there and no "
+        f"host is in glance_scrubber, found others, and {images} image{'s' if images > 1 else ''}: {driver} is asked "
+        "for each with the keys of its upload, until the scrubber has written the present ones into its location. Add "
+        "a host to glance_scrubber, or set glance_abandon_images to true and leave the former keys valid at the storage"
     )
 
 

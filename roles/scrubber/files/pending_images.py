@@ -994,6 +994,7 @@ def delete_data(uri: str, store: str | None, config_file: str) -> None:
 
 # ------------------------------------------------------------------------------------------- locations that carry keys
 
+
 def rekey(options: argparse.Namespace) -> tuple[list[str], list[str]]:
     """Have no location carry former keys of its store; returns (what was done, what failed).
 
@@ -1018,7 +1019,9 @@ def rekey(options: argparse.Namespace) -> tuple[list[str], list[str]]:
             seen = with_data(name, rows_of_store)
         except Exception as error:
             # Its text may hold a key.
-            failed.append(f"the store {name} should give its images with its present keys, found {type(error).__name__}")
+            failed.append(
+                f"the store {name} should give its images with its present keys, found {type(error).__name__}"
+            )
             continue
         if number := sum(map(replaced, seen)):
             done.append(f"the store {name}: {number} locations have its present keys now")

@@ -52,7 +52,9 @@ def disk(tmp_path):
     ],
 )
 def test_data_is_out_of_reach_without_its_store_or_directory(program, disk, uri, store, place):
-    found = program.unreached([(uri.format(disk), store)], {"fast", "objects", "swift"}, {str(disk / "images")}, {"swift": {"main": {}}})
+    found = program.unreached(
+        [(uri.format(disk), store)], {"fast", "objects", "swift"}, {str(disk / "images")}, {"swift": {"main": {}}}
+    )
     assert found == ([place.format(disk)] if place else [])
 
 

@@ -3,8 +3,8 @@
 import pathlib
 
 import yaml
-from ansible_collections.glanceops.image_service.plugins.filter.named_files import named_files
 from ansible_collections.glanceops.image_service.plugins.filter import store_files
+from ansible_collections.glanceops.image_service.plugins.filter.named_files import named_files
 from jinja2.nativetypes import NativeEnvironment
 
 ROLE = pathlib.Path(__file__).parents[3] / "roles/common"

@@ -156,7 +156,9 @@ def test_which_stores_can_be_listed(driver, store, listed):
 
 S3_STORE = types.SimpleNamespace(access_key="new", secret_key="s/e=c")
 SWIFT_CONF = types.SimpleNamespace(
-    objects=types.SimpleNamespace(swift_store_config_file="/etc/glance/swift-objects.conf", default_swift_reference="objects"),
+    objects=types.SimpleNamespace(
+        swift_store_config_file="/etc/glance/swift-objects.conf", default_swift_reference="objects"
+    ),
     users=types.SimpleNamespace(swift_store_config_file=None, default_swift_reference="ref1"),
 )
 

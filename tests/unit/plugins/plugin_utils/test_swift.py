@@ -31,15 +31,23 @@ class Reader(configparser.ConfigParser):
 def read(text):
     reader = Reader()
     reader.read_string(text)
-    return {section: {option: reader.get(section, option) for option in reader[section]} for section in reader.sections()}
+    return {
+        section: {option: reader.get(section, option) for option in reader[section]} for section in reader.sections()
+    }
 
 
-@pytest.mark.parametrize("key", ["k", "100%", "%(x)s", "a$b", "$$", "#;=[]:", '"', "'", '"quoted"', " in blanks ", "ünï", "\\"])
+@pytest.mark.parametrize(
+    "key", ["k", "100%", "%(x)s", "a$b", "$$", "#;=[]:", '"', "'", '"quoted"', " in blanks ", "ünï", "\\"]
+)
 def test_a_key_is_read_as_it_is_given(key):
     (made,) = swift.files({"objects": store(**{**PASSWORD, "swift_store_key": key})})
     account = {"auth_version": "3", "auth_address": "https://k/v3", "user": "service:glance", "key": key}
     assert read(made["content"]) == {"objects": account}
-    assert (made["path"], made["secret"], made["services"]) == ("/etc/glance/swift-objects.conf", True, ["api", "scrubber"])
+    assert (made["path"], made["secret"], made["services"]) == (
+        "/etc/glance/swift-objects.conf",
+        True,
+        ["api", "scrubber"],
+    )
 
 
 def test_an_application_credential_is_an_account():

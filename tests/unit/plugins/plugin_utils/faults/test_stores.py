@@ -124,7 +124,9 @@ RIGHT = [
     given(b={"driver": "swift", "options": {"swift_store_config_file": "/etc/glance/swift.conf"}}),
     given(b={"driver": "swift", "options": {"swift_store_multi_tenant": True}}),
     given(b=options(SWIFT, swift_store_auth_address="https://h/identity/v3/")),
-    given(b=options(SWIFT, swift_store_auth_version="1", swift_store_auth_address="https://h/auth/v1.0"), release="2025.1"),
+    given(
+        b=options(SWIFT, swift_store_auth_version="1", swift_store_auth_address="https://h/auth/v1.0"), release="2025.1"
+    ),
     given(b=SWIFT, files=[{"path": "/etc/glance/swift-c.conf"}, {"path": "/etc/ceph/ceph.conf"}]),
     given(b={"driver": "swift", "options": APPLICATION}),
     given(b={"driver": "rbd"}),
