@@ -24,7 +24,7 @@ JOBS ?= $(shell nproc)
 SCENARIOS := default keystone
 # Scenarios that take turns after `make test` in CI, each of which takes half an hour at most, and those that take longer.
 TURNS := together identity scrubber releases tls legacy cluster mounts jump audit
-LONGEST := changes mutations backup upgrade secrets
+LONGEST := changes mutations backup upgrade secrets ceph stores
 # What `make test-all` runs besides.
 LONG_SCENARIOS := $(TURNS) $(LONGEST)
 # Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
@@ -183,6 +183,10 @@ benchmark-modules: .venv/.complete ## measure what image_status takes, with up t
 .PHONY: benchmark-slow
 benchmark-slow: .venv/.complete ## measure lists and health checks beside slow transfers and wrong passwords, on the host of make deploy
 	@python benchmarks/slow_users.py
+
+.PHONY: benchmark-stores
+benchmark-stores: .venv/.complete ## measure transfers by store, on the hosts of molecule converge --scenario-name stores
+	@python benchmarks/stores.py
 
 .PHONY: lock
 lock: .venv/.complete ## pin the tools of pyproject.toml anew in requirements-dev.txt
