@@ -285,6 +285,7 @@ def entrance(topology: Topology, facts: Mapping[str, Mapping[str, Any]]) -> str:
 USED = (
     "ansible_host",
     SERIAL,
+    "glance_api_tls_name",
     "glance_cache_max_bytes",
     "glance_database_engine",
     "glance_database_install",
@@ -302,6 +303,13 @@ USED = (
     "glance_tls_certificate",
 )
 """Variables that the functions of this module ask for, besides addresses and ports."""
+_OWN = ("glance_api_bind_address", "glance_api_tls_name")
+
+
+def api_names(topology: Topology) -> list[str]:
+    """Return by which names and addresses API hosts ask each other, for data that is staged on one of them."""
+    found = {str(topology.value(host, name) or "") for host in topology.hosts(API) for name in _OWN}
+    return sorted(each for each in found if each and not takes_all(each))
 
 
 def releases_of(topology: Topology, hosts: Iterable[str], releases: Iterable[str]) -> list[str]:
@@ -386,6 +394,7 @@ def handed(
         "glance_api_balancers": balancers,
         "glance_api_scrubber_hosts": [each for each in topology.hosts(SCRUBBER) if not alone or each == host],
         "glance_registry_balancers": balancers,
+        "glance_no_proxy_hosts": api_names(topology),
         "glance_deployment_hosts": [] if alone else topology.hosts(API, SCRUBBER),
         "glance_releases_in_use": []
         if alone

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ PROXY = "glance_wheels_proxy"
 NAMES = ("glance_api_bind_address", "glance_registry_bind_address", "glance_loadbalancer_bind_address")
 SERVERS = ("glance_database_host", "glance_database_bind_address", "glance_registry_host")
 PROXIES = "glance_api_trusted_proxies"
+OUTBOUND, DIRECT = "glance_http_proxy", "glance_no_proxy"
 CACHES = "glance_keystone_memcached_servers"
 # RFC 1123, with a letter, so that no half of an address is taken for a name.
 _HOST = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\Z")
@@ -123,6 +125,18 @@ def _of_urls(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield PROXY, f"{PROXY} should be a URL such as http://proxy.example.com:3128, found another text"
 
 
+def _of_outbound(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    url = str(given.get(OUTBOUND) or "")
+    if url and not (is_url(url) and urllib.parse.urlsplit(url).path in ("", "/")):
+        # Everybody on a host can read the environment of a unit.
+        wanted = f"{OUTBOUND} should be a URL such as http://proxy.example.com:3128, without a login"
+        yield OUTBOUND, f"{wanted}, found {shown(url)}: correct it"
+    for entry in entries(given.get(DIRECT) or []):
+        if not is_server(str(entry).removeprefix(".")):
+            wanted = f"an entry of {DIRECT} should be a name, an address or a domain, such as .example.com"
+            yield DIRECT, f"{wanted}, found {shown(entry)}: correct it"
+
+
 def _of_names(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in NAMES:
         if name in given and not is_address(str(given[name])):
@@ -132,4 +146,4 @@ def _of_names(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sentences about addresses and URLs of *given* that are none, by variable."""
-    return gather([*_of_urls(given), *_of_names(given), *_of_servers(given), *_of_lists(given)])
+    return gather([*_of_urls(given), *_of_names(given), *_of_servers(given), *_of_lists(given), *_of_outbound(given)])

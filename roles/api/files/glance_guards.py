@@ -218,6 +218,8 @@ def connector(filters: Any) -> Callable:
 
     def create_connection(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.socket:
         host, port = address
+        if is_proxy(host, port):
+            return socket.create_connection(address, *args, **kwargs)
         *others, last = allowed_addresses(host, port, filters)
         for candidate in others:
             try:
@@ -227,6 +229,18 @@ def connector(filters: Any) -> Callable:
         return socket.create_connection((last, port), *args, **kwargs)
 
     return create_connection
+
+
+def by_proxy(host: str) -> bool:
+    """Whether *host* is asked through a proxy; urllib.request goes by the environment."""
+    proxies = {"http", "https"}.intersection(urllib.request.getproxies())
+    return bool(proxies) and not urllib.request.proxy_bypass(host)
+
+
+def is_proxy(host: str, port: int) -> bool:
+    """Whether *host* is the proxy, which may be this host itself."""
+    urls = map(urllib.parse.urlsplit, urllib.request.getproxies().values())
+    return (host, port) in [(url.hostname, url.port) for url in urls if url.scheme]
 
 
 def redirect_handler(base: type, filters: Any, allowed: Callable[[str], bool]) -> type:
@@ -260,21 +274,34 @@ def redirect_handler(base: type, filters: Any, allowed: Callable[[str], bool]) -
     return Handler
 
 
+class Unpinned(list):
+    """No address to connect to, in both forms: a list of one that is None, and nothing in place of an address."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
 def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any], image_size_cap: Callable[[], int]) -> None:
     """Guard what fetches for users in *utils* (glance.common.utils) and *scripts* (glance.common.scripts.utils).
 
     2026.2 resolves a name, checks its addresses and connects to one of them. It looks at loopback and link-local
     addresses only, so ``0.0.0.0``, ``::ffff:0.0.0.0`` and the host's own addresses pass (resolve_pinned_address).
     Debian's packages of older releases have the same by their security updates, and give one address in place of a
-    list. Other releases look at the name alone (validate_import_uri), and write downloads of any length into the
-    staging area. Ussuri follows every redirect.
+    list. With a proxy, all of these connect to the host's address at the proxy's port. Other releases look at the name
+    alone (validate_import_uri), and write downloads of any length into the staging area. Ussuri follows every redirect.
     """
     if hasattr(utils, "resolve_pinned_address"):
 
         def pinned(resolve: Callable) -> Callable:
             @functools.wraps(resolve)
             def resolve_allowed(hostname: str, port: int) -> list[str] | str:
-                found = resolve(hostname, port)
+                try:
+                    found = resolve(hostname, port)
+                except ValueError as error:
+                    # The proxy resolves what this host can't.
+                    if by_proxy(hostname) and isinstance(error.__context__, socket.gaierror):
+                        return [hostname]
+                    raise
                 single = isinstance(found, str)
                 addresses = [each for each in ([found] if single else found) if may_connect(hostname, each, filters())]
                 if not addresses:
@@ -283,7 +310,17 @@ def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any], image_
 
             return resolve_allowed
 
+        def unpinned(pinned_for: Callable) -> Callable:
+            @functools.wraps(pinned_for)
+            def address_for(request: Any) -> Any:
+                found = pinned_for(request)
+                # Where urllib has made it a request to the proxy, http.client connects to that.
+                return Unpinned([None]) if request.has_proxy() or request._tunnel_host else found
+
+            return address_for
+
         replace(utils, "resolve_pinned_address", pinned)
+        replace(scripts, "_pinned_ip_for_request", unpinned)
         return
 
     def validated(validate: Callable) -> Callable:

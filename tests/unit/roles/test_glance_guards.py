@@ -10,6 +10,7 @@ import pathlib
 import socket
 import threading
 import types
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -247,10 +248,64 @@ def test_a_connection_goes_to_allowed_addresses_only(guards, server, monkeypatch
 @pytest.mark.parametrize("form", [list, "".join], ids=["a list, as 2026.2", "one address, as Debian's packages"])
 def test_what_glance_has_resolved_is_judged_in_the_form_that_it_gave(guards, form):
     utils = types.SimpleNamespace(resolve_pinned_address=lambda hostname, _port: form([hostname]))
-    guards.guard_downloads(utils, None, filters, lambda: 0)
+    scripts = types.SimpleNamespace(_pinned_ip_for_request=lambda _request: None)
+    guards.guard_downloads(utils, scripts, filters, lambda: 0)
     assert utils.resolve_pinned_address("192.0.2.1", 80) == form(["192.0.2.1"])
     with pytest.raises(ValueError, match="no allowed addresses for external host"):
         utils.resolve_pinned_address("127.0.0.1", 80)
+
+
+@pytest.fixture
+def proxied(monkeypatch):
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:3128")
+    monkeypatch.setenv("no_proxy", "inside.example.com")
+
+
+@pytest.mark.usefixtures("proxied")
+@pytest.mark.parametrize("form", [list, "".join], ids=["a list, as 2026.2", "one address, as Debian's packages"])
+def test_a_proxy_is_connected_to_in_place_of_the_host(guards, form):
+    def look_up(hostname):
+        if hostname.endswith("example.com"):
+            raise socket.gaierror(-2, "unknown")
+
+    def resolve(hostname, _port):
+        try:
+            look_up(hostname)
+        except socket.gaierror as error:
+            raise ValueError(f"failed to resolve {hostname}: {error}") from None
+        return form([hostname])
+
+    def pinned_ip_for_request(request):
+        return utils.resolve_pinned_address(urllib.parse.urlsplit(request.full_url).hostname, 80)
+
+    utils = types.SimpleNamespace(resolve_pinned_address=resolve)
+    scripts = types.SimpleNamespace(_pinned_ip_for_request=pinned_ip_for_request)
+    guards.guard_downloads(utils, scripts, filters, lambda: 0)
+    # Nobody here knows the name, but the proxy may.
+    assert "".join(utils.resolve_pinned_address("images.example.com", 443)) == "images.example.com"
+    for host, said in (("inside.example.com", "failed to resolve"), ("127.0.0.1", "no allowed addresses")):
+        with pytest.raises(ValueError, match=said):
+            utils.resolve_pinned_address(host, 443)
+    direct = urllib.request.Request("http://192.0.2.1/x")
+    assert scripts._pinned_ip_for_request(direct) == form(["192.0.2.1"])
+    for scheme in ("http", "https"):
+        for host in ("192.0.2.1", "images.example.com"):
+            request = urllib.request.Request(f"{scheme}://{host}/x")
+            request.set_proxy("127.0.0.1:3128", scheme)
+            found = scripts._pinned_ip_for_request(request)
+            assert (list(found), bool(found)) == ([None], False)
+
+
+@pytest.mark.usefixtures("proxied")
+def test_the_proxy_may_be_on_the_host_itself(guards, monkeypatch):
+    asked = []
+    monkeypatch.setattr(guards.socket, "create_connection", lambda address, *_rest, **_options: asked.append(address))
+    connect = guards.connector(filters())
+    connect(("127.0.0.1", 3128))
+    with pytest.raises(OSError, match="no address that may be asked"):
+        connect(("127.0.0.1", 3129))
+    assert asked == [("127.0.0.1", 3128)]
 
 
 def call(application, **environ):

@@ -122,3 +122,23 @@ def test_urls_of_an_index_and_of_a_proxy(name):
     (sentence,) = faults({name: "pypi.example.com//u:secret@h/simple"})[name]
     assert sentence.startswith(f"{name} should be a URL such as http")
     assert sentence.endswith(", found another text")
+
+
+@pytest.mark.parametrize("url", ["", "http://proxy.example.com:3128", "https://192.0.2.1", "http://[fd00::1]:3128/"])
+def test_a_proxy_is_let_through(url):
+    assert faults({"glance_http_proxy": url, "glance_no_proxy": [".example.com", "192.0.2.7", "fd00::7", "h"]}) == {}
+
+
+@pytest.mark.parametrize(
+    "url", ["proxy:3128", "http://me:hidden@proxy:3128", "http://proxy/path", "socks5://proxy", "http://"]
+)
+def test_a_proxy_with_a_login_or_in_another_form_is_refused(url):
+    (sentence,) = faults({"glance_http_proxy": url})["glance_http_proxy"]
+    assert "such as http://proxy.example.com:3128, without a login, found" in sentence
+    assert "hidden" not in sentence
+
+
+@pytest.mark.parametrize("entry", ["*", "*.example.com", "192.0.2.0/24", "a b", "a,b", "http://h", "h:80", ""])
+def test_what_no_library_takes_for_a_host_without_proxy_is_refused(entry):
+    (sentence,) = faults({"glance_no_proxy": [entry]})["glance_no_proxy"]
+    assert sentence.startswith("an entry of glance_no_proxy should be a name, an address or a domain")
