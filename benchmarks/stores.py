@@ -8,7 +8,6 @@ ratio is that of their medians.
 from __future__ import annotations
 
 import argparse
-import base64
 import configparser
 import http.client
 import json
@@ -20,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -108,13 +108,13 @@ class Native:
 class Api:
     """Puts a file into a store through the API of this host, and gets it again."""
 
-    def __init__(self, store: str, login: str) -> None:
-        self.store, self.image = store, ""
-        self.headers = {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
+    def __init__(self, url: str, token: str, store: str) -> None:
+        self.server, self.store, self.image = urllib.parse.urlsplit(url).netloc, store, ""
+        self.headers = {"X-Auth-Token": token}
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> http.client.HTTPResponse:
         """Send a request; raises RuntimeError if it is refused."""
-        connection = http.client.HTTPConnection("127.0.0.1", 9292, timeout=600, blocksize=MIB)
+        connection = http.client.HTTPConnection(self.server, timeout=600, blocksize=MIB)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, {**self.headers, **names})
         answer = connection.getresponse()
@@ -148,10 +148,20 @@ def timed(move: Callable[[str | None, str | None], None], source: str, target: s
     os.unlink(target)
 
 
-def on_host(login: str, mebibytes: int, rounds: int) -> None:
+def log_in(url: str, password: str) -> str:
+    """Return a token of the user u1."""
+    from keystoneauth1 import session
+    from keystoneauth1.identity import V3Password
+
+    domains = {"user_domain_id": "default", "project_domain_id": "default"}
+    return session.Session(V3Password(url, username="u1", password=password, project_name="p1", **domains)).get_token()
+
+
+def on_host(password: str, mebibytes: int, rounds: int) -> None:
     """Measure all stores, and print the seconds of each round as JSON."""
     config = configparser.RawConfigParser(strict=False, interpolation=None)
     config.read("/etc/glance/glance-api.conf")
+    token = log_in(f"{config['keystone_authtoken']['auth_url'].rstrip('/')}/v3", password)
     native = Native({store: dict(config[store]) for store in STORES})
     found: dict[str, dict[str, list[list[float]]]] = {}
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
@@ -162,7 +172,10 @@ def on_host(login: str, mebibytes: int, rounds: int) -> None:
             for _number in range(mebibytes - 1):
                 handle.write(os.urandom(MIB))
         for store in STORES:
-            ways = {"api": Api(store, login), "native": getattr(native, store)}
+            ways = {
+                "api": Api(config["DEFAULT"]["worker_self_reference_url"], token, store),
+                "native": getattr(native, store),
+            }
             found[store] = {way: [] for way in ways}
             for _round in range(rounds):
                 for way, move in ways.items():
@@ -188,17 +201,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ssh-config", default=".lab/stores/ssh_config")
     parser.add_argument("--host", default="api1")
-    parser.add_argument("--password-file", default=".lab/stores/secrets/users")
+    parser.add_argument("--password-file", default=".lab/stores/users_password")
     parser.add_argument("--mebibytes", type=int, default=1024, help="size of the file")
     parser.add_argument("--rounds", type=int, default=3, help="of each way")
     given = parser.parse_args()
     program = pathlib.Path(__file__).read_text(encoding="utf-8")
-    login = f"u1:{pathlib.Path(given.password_file).read_text(encoding='utf-8').strip()}"
+    password = pathlib.Path(given.password_file).read_text(encoding="utf-8").strip()
     # The shell reads the first line, Python all others.
     python = f"/opt/glance/current/bin/python - {given.mebibytes} {given.rounds}"
     done = subprocess.run(
-        ["ssh", "-F", given.ssh_config, given.host, f"read -r LOGIN; export LOGIN; exec {python}"],
-        input=f"{login}\n{program}",
+        ["ssh", "-F", given.ssh_config, given.host, f"read -r PASSWORD; export PASSWORD; exec {python}"],
+        input=f"{password}\n{program}",
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -207,7 +220,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if "LOGIN" in os.environ and len(sys.argv) == 3:
-        on_host(os.environ["LOGIN"], int(sys.argv[1]), int(sys.argv[2]))
+    if "PASSWORD" in os.environ and len(sys.argv) == 3:
+        on_host(os.environ["PASSWORD"], int(sys.argv[1]), int(sys.argv[2]))
     else:
         main()

@@ -30,14 +30,13 @@ def hosts() -> dict[str, Any]:
 
 
 @pytest.fixture
-def as_user(api_at: Any, hosts: dict[str, Any], lab: Path) -> Iterator[Callable[..., Api]]:
+def as_user(api_at: Any, hosts: dict[str, Any], keystone: Any) -> Iterator[Callable[..., Api]]:
     """Give the API of a host as a user asks it; the images that a test made are removed after it."""
     opened: list[Api] = []
 
     def log_in(user: str = "u1", host: str = "balancer1") -> Api:
-        password = (lab / "secrets" / ("operator" if user == "operator" else "users")).read_text().strip()
         address = hosts[host].ansible.get_variables()["ansible_host"]
-        opened.append(api_at(address, 9292).with_password(user, password))
+        opened.append(api_at(address, 9292).with_token(keystone.token(user)))
         return opened[-1]
 
     yield log_in
