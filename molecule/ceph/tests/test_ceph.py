@@ -298,3 +298,16 @@ def test_a_ceph_that_is_away_for_a_minute_is_told_and_comes_back(as_user_at, hos
     assert max(each[1] for each in users.seen if "limit" in each[3] or each[2] in ("POST", "DELETE")) < 5
     assert [each for each in failed if each[0] > back + GIVES_UP] == []
     assert u1.download(kept) == digest(9 * MIB)
+
+
+#------------------------------------------------------------------------------------------------------ taken down last
+
+
+def test_teardown_takes_the_key_and_leaves_all_images(playbook, hosts, ceph, uploaded, u1):
+    image = uploaded(MIB)
+    u1.made.clear()
+    down = playbook("teardown.yml", {"glance_teardown_data": True})
+    assert down.rc == 0, down.output
+    for name in API_HOSTS:
+        assert not hosts[name].file("/etc/ceph/ceph.client.glance.keyring").exists
+    assert image in ceph("rbd ls images")
