@@ -130,7 +130,7 @@ def _of_outbound(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if url and not (is_url(url) and urllib.parse.urlsplit(url).path in ("", "/")):
         # Everybody on a host can read the environment of a unit.
         wanted = f"{OUTBOUND} should be a URL such as http://proxy.example.com:3128, without a login"
-        yield OUTBOUND, f"{wanted}, found {shown(url)}: correct it"
+        yield OUTBOUND, f"{wanted}, found another text: correct it"
     for entry in entries(given.get(DIRECT) or []):
         if not is_server(str(entry).removeprefix(".")):
             wanted = f"an entry of {DIRECT} should be a name, an address or a domain, such as .example.com"
