@@ -62,7 +62,7 @@ def rbd_look(store: Any, image_id: str) -> Stored | None:
 
     try:
         with pool(store) as context, rbd.Image(context, image_id, read_only=True) as image:
-            written = image.get_modify_timestamp().replace(tzinfo=datetime.timezone.utc)
+            written = image.modify_timestamp().replace(tzinfo=datetime.timezone.utc)
             return Stored(image.size(), written.timestamp())
     except rbd.ImageNotFound:
         return None

@@ -556,10 +556,10 @@ class Objects:
         found = []
         for name, listing in self.listed.items():
             kind = self.drivers[name]
-            for image_id in sorted(listing):
-                if (kind, image_id) in named or (only is not None and image_id not in only):
-                    continue
-                if seen := stored_objects.look(kind, store_named(name), image_id, listing):
+            asked = [each for each in sorted(listing) if (kind, each) not in named and (only is None or each in only)]
+            store = store_named(name) if asked else None
+            for image_id in asked:
+                if seen := stored_objects.look(kind, store, image_id, listing):
                     place = f"{name}/{image_id}"
                     found.append(image_audit.File(name, place, image_id, NO_INODE, seen.written, seen.size))
         return found

@@ -39,7 +39,7 @@ class Ceph:
             assert read_only
             if name not in self.images:
                 raise ImageNotFoundError
-            yield types.SimpleNamespace(size=lambda: 7, get_modify_timestamp=lambda: NOON.replace(tzinfo=None))
+            yield types.SimpleNamespace(size=lambda: 7, modify_timestamp=lambda: NOON.replace(tzinfo=None))
 
         lister = types.SimpleNamespace(list=lambda _context: self.images)
         return types.SimpleNamespace(ImageNotFound=ImageNotFoundError, Image=image, RBD=lambda: lister)
