@@ -7,7 +7,8 @@ An item of a set is a dictionary: ``path``, ``kind`` (C(file), C(link), C(direct
 (base64, files), ``target`` (links), ``uid``, ``gid`` and ``mode`` (integer, files and directories). What is wanted may
 also be ``secret`` (files) or ``adopt`` (directories: one that is there stays as it is, one that is made goes when it is
 empty and no set wants it any more). A record file for each set, readable by root alone, holds the items of the set
-before, how far the set of now has come, the SHA-256 of its files and which of them are secret.
+before, how far the set of now has come, the SHA-256 of its files, which of them are secret, and which secret ones it has
+dropped: they are removed when the service answers without them, since until then its old processes log in with them.
 """
 
 from __future__ import annotations
@@ -209,16 +210,17 @@ def load_record(path: str) -> dict[str, Any]:
     """Return the record of a set.
 
     That is ``state`` (None when there is none), ``paths`` of now, ``previous`` items, ``digests`` of the files by path,
-    and the paths of ``secret`` ones.
+    the paths of ``secret`` ones, and those of ``dropped`` ones.
     """
     try:
         with open(path, encoding="utf-8") as handle:
             record = json.load(handle)
         known = {key: record[key] for key in ("state", "paths", "previous")}
-        # Those of earlier versions have neither.
-        return {**known, "digests": record.get("digests", {}), "secret": record.get("secret", [])}
+        # Those of earlier versions have none of these.
+        further = {"digests": record.get("digests", {}), "secret": record.get("secret", [])}
+        return {**known, **further, "dropped": record.get("dropped", [])}
     except (FileNotFoundError, NotADirectoryError):
-        return {"state": None, "paths": [], "previous": None, "digests": {}, "secret": []}
+        return {"state": None, "paths": [], "previous": None, "digests": {}, "secret": [], "dropped": []}
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigSetError(f"{path} is not a record of a configuration set: remove it, then run again") from error
     except OSError as error:
@@ -349,6 +351,12 @@ def note_secrets(wanted: Iterable[dict[str, Any]], record_path: str) -> None:
         save_record(record_path, {**record, "secret": secret})
 
 
+def _kept_for_now(absent: Collection[str], secret: Collection[str]) -> set[str]:
+    """Return which of the paths *absent* are *secret*, or directories of such."""
+    files = set(absent) & set(secret)
+    return files | {path for path in absent if any(file.startswith(f"{path}/") for file in files)}
+
+
 def swap(
     wanted: list[dict[str, Any]], different: tuple[list[dict[str, Any]], list[dict[str, Any]]], record_path: str
 ) -> None:
@@ -368,6 +376,8 @@ def swap(
         for item in wanted
         if item["kind"] in ("file", "link") or (item.get("adopt") and item["path"] in made)
     ]
+    gone = _kept_for_now([item["path"] for item in changed if item["kind"] == "absent"], before["secret"])
+    dropped = sorted((gone | set(before["dropped"])) - {item["path"] for item in wanted})
     never_ran = before["state"] != RUNNING and before["previous"] is None
     record = {
         "state": SWAPPED,
@@ -375,12 +385,13 @@ def swap(
         "previous": None if never_ran else list(kept.values()),
         "digests": digests(wanted),
         "secret": secret_paths(wanted, before, kept),
+        "dropped": dropped,
     }
     # Until all is in place, what the new set drops is still there and must not be forgotten.
     either = list(dict.fromkeys([*paths, *before["paths"]]))
     save_record(record_path, {**record, "state": SWAPPING, "paths": either})
     try:
-        put(changed)
+        put([item for item in changed if item["path"] not in gone])
     except ConfigSetError:
         undo(found, changed)
         if before["state"] is None:
@@ -397,7 +408,9 @@ def confirm(record_path: str) -> None:
     """Note that the service answers with the set of now; half a set, left by a killed run, is none."""
     record = load_record(record_path)
     if record["state"] == SWAPPED:
-        save_record(record_path, {**record, "state": RUNNING})
+        needed = others(record_path)
+        put([{"path": path, "kind": "absent"} for path in record["dropped"] if path not in needed])
+        save_record(record_path, {**record, "state": RUNNING, "dropped": []})
 
 
 def restore(record_path: str) -> bool:
@@ -415,7 +428,7 @@ def restore(record_path: str) -> bool:
     # A directory that was made stays, and stays the set's.
     untouched = [path for path in record["paths"] if path not in files or read_item(path)["kind"] == "directory"]
     kept = {path: digest for path, digest in record["digests"].items() if path not in files}
-    back = {"state": SWAPPED, "paths": paths + untouched, "digests": {**kept, **digests(previous)}}
+    back = {"state": SWAPPED, "paths": paths + untouched, "digests": {**kept, **digests(previous)}, "dropped": []}
     save_record(record_path, {**record, **back})
     return True
 
@@ -423,7 +436,7 @@ def restore(record_path: str) -> bool:
 def forget(record_path: str) -> None:
     """Remove the files and links that only the set of now has, and its record; directories stay: they may hold data."""
     record = load_record(record_path)
-    own = set(record["paths"]) - others(record_path)
+    own = {*record["paths"], *record["dropped"]} - others(record_path)
     put([{"path": path, "kind": "absent"} for path in sorted(own)])
     _clean(record["paths"])
     _remove(record_path)

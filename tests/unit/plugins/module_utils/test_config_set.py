@@ -593,3 +593,51 @@ def test_a_file_that_becomes_secret_is_noted_without_a_change(place, record):
     c.note_secrets([{**plain, "secret": True}], record)
     assert c.load_record(record)["secret"] == [str(place / "a")]
     assert c.load_record(record)["state"] == c.RUNNING
+
+
+def secret(path, text="key"):
+    return {**file(path, text), "secret": True}
+
+
+def test_a_secret_that_is_dropped_stays_until_the_service_answers_without_it(place, record):
+    folder, key = adopted(place / "ceph"), place / "ceph/keyring"
+    again(record, folder, secret(key), file(place / "b", "1"))
+    dropping = [file(place / "b", "2")]
+    c.swap(dropping, c.compare(dropping, c.load_record(record)), record)
+    assert key.read_text() == "key"
+    assert c.load_record(record)["paths"] == [str(place / "b")]
+    assert c.look(dropping, record).changed == []
+    assert c.look(dropping, record).restart_due
+    c.confirm(record)
+    assert not key.parent.exists()
+    assert c.load_record(record)["dropped"] == []
+    assert not c.look(dropping, record).restart_due
+
+
+def test_a_secret_that_is_dropped_is_there_for_the_set_before(place, record):
+    again(record, secret(place / "a"), file(place / "b", "1"))
+    dropping = [file(place / "b", "2")]
+    c.swap(dropping, c.compare(dropping, c.load_record(record)), record)
+    assert c.restore(record)
+    c.confirm(record)
+    assert texts(place) == {"a": "key", "b": "1"}
+
+
+def test_a_secret_that_is_wanted_again_or_by_another_set_stays(place, record, scrubber):
+    again(record, secret(place / "a"), file(place / "b", "1"))
+    again(scrubber, secret(place / "a"))
+    without, with_it = [file(place / "b", "2")], [secret(place / "a"), file(place / "b", "3")]
+    for wanted in (without, with_it):
+        c.swap(wanted, c.compare(wanted, c.load_record(record)), record)
+    c.confirm(record)
+    assert texts(place) == {"a": "key", "b": "3"}
+    again(record, *without)
+    assert texts(place) == {"a": "key", "b": "2"}
+
+
+def test_a_secret_that_is_dropped_is_forgotten_with_the_set(place, record):
+    again(record, secret(place / "a"), file(place / "b", "1"))
+    dropping = [file(place / "b", "2")]
+    c.swap(dropping, c.compare(dropping, c.load_record(record)), record)
+    c.forget(record)
+    assert texts(place) == {}
