@@ -44,7 +44,7 @@ _value:
   sample:
     - http_proxy=http://proxy.example.com:3128
     - https_proxy=http://proxy.example.com:3128
-    - no_proxy=localhost,127.0.0.1,::1,keystone.example.com
+    - no_proxy=localhost,127.0.0.1,::1,[::1],keystone.example.com
 """
 
 # What a host is to itself.
@@ -56,7 +56,9 @@ def outbound_proxy(url: str, direct: Iterable[str]) -> list[str]:
     if not url:
         return []
     hosts = [urllib.parse.urlsplit(each).hostname if "://" in each else each for each in direct]
-    without = ",".join(dict.fromkeys([*LOCAL, *filter(None, hosts)]))
+    named = dict.fromkeys([*LOCAL, *filter(None, hosts)])
+    # botocore looks for an IPv6 address with its brackets, requests and urllib for one without them.
+    without = ",".join(form for each in named for form in ([each, f"[{each}]"] if ":" in each else [each]))
     found = [f"http_proxy={url}", f"https_proxy={url}", f"no_proxy={without}"]
     return [each.replace("%", "%%") for each in found]
 

@@ -7,8 +7,8 @@ An item of a set is a dictionary: ``path``, ``kind`` (C(file), C(link), C(direct
 (base64, files), ``target`` (links), ``uid``, ``gid`` and ``mode`` (integer, files and directories). What is wanted may
 also be ``secret`` (files) or ``adopt`` (directories: one that is there stays as it is, one that is made goes when it is
 empty and no set wants it any more). A record file for each set, readable by root alone, holds the items of the set
-before, how far the set of now has come, the SHA-256 of its files, which of them are secret, and which secret ones it has
-dropped: they are removed when the service answers without them, since until then its old processes log in with them.
+before, how far the set of now has come, the SHA-256 of its files, which of them are secret, and which secret ones it
+has dropped: they are removed when the service answers without them, since its old processes log in with them.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import http
+import inspect
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -76,9 +78,15 @@ def rbd_remove(store: Any, image_id: str) -> None:
 # ------------------------------------------------------------------------------------------------------------------- S3
 
 
+def s3_reads_keys(store: Any) -> bool:
+    """Whether the driver reads an object with the keys in its location, as those up to 2026.1 do."""
+    return bool(inspect.signature(store._create_s3_client).parameters)
+
+
 def s3_client(store: Any) -> Any:
     """Return a client with the present keys of a store."""
-    return store._create_s3_client(types.SimpleNamespace(accesskey=store.access_key, secretkey=store.secret_key))
+    keys = types.SimpleNamespace(accesskey=store.access_key, secretkey=store.secret_key)
+    return store._create_s3_client(*([keys] if s3_reads_keys(store) else []))
 
 
 def s3_list(store: Any) -> Listing:
@@ -104,8 +112,9 @@ def swift_entries(store: Any) -> tuple[Any, list[tuple[str, dict[str, Any]]]]:
     """Return a connection, and all entries of the containers of a store, each with its container."""
     connection = store.get_connection(store.create_location("any"))
     containers = [each["name"] for each in connection.get_account(prefix=store.container, full_listing=True)[1]]
-    # With several containers, hexadecimal digits follow (swift_store_multiple_containers_seed).
-    named = re.compile(rf"{re.escape(store.container)}(_[0-9a-f]+)?\Z")
+    # The first digits of an image's id follow where there are several.
+    several = getattr(store.conf, store.backend_group).swift_store_multiple_containers_seed
+    named = re.compile(rf"{re.escape(store.container)}{'(_[0-9a-f-]+)?' if several else ''}\Z")
     found = []
     for container in filter(named.match, containers):
         found += [(container, entry) for entry in connection.get_container(container, full_listing=True)[1]]
@@ -127,6 +136,20 @@ def swift_list(store: Any) -> Listing:
             before = found.get(owner, Stored(0, 0.0))
             found[owner] = Stored(before.size + entry["bytes"], max(before.written, written.timestamp()))
     return found
+
+
+def swift_size(store: Any, uri: str) -> int | None:
+    """Return the size of what is at a URI, None if nothing is; the driver itself gives 0 for all that goes wrong."""
+    import swiftclient
+    from glance_store import location
+
+    place = location.get_location_from_uri_and_backend(uri, store.backend_group, conf=store.conf).store_location
+    try:
+        return int(store.get_connection(place).head_object(place.container, place.obj)["content-length"])
+    except swiftclient.ClientException as error:
+        if error.http_status == http.HTTPStatus.NOT_FOUND:
+            return None
+        raise
 
 
 def swift_remove(store: Any, image_id: str) -> None:
@@ -177,33 +200,53 @@ def remove(driver: str, store: Any, image_id: str, seen: Stored) -> bool:
 
 # ----------------------------------------------------------------------------------------------------------------- keys
 
-_CREDENTIALS = re.compile(r"(?P<scheme>[a-z0-9+]+)://((?P<keys>[^@]*)@)?(?P<place>.+)\Z", re.DOTALL)
+_URI = re.compile(r"(?P<scheme>[a-z0-9+]+)://((?P<keys>[^@]*)@)?(?P<host>.+)/(?P<container>[^/]+)/(?P<name>[^/]+)\Z")
 
 
-def s3_present(store: Any, uri: str) -> str:
-    """Return a URI with the present keys of a store."""
-    found = _CREDENTIALS.match(uri)
-    if not found or not found["keys"]:
+def _host(url: str) -> str:
+    return url.partition("://")[2].strip("/") if "://" in url else url.strip("/")
+
+
+def s3_present(store: Any, uri: str, image_id: str) -> str:
+    """Return a URI as the driver would write it now: with the present keys, or without any if it reads none there."""
+    found = _URI.match(uri)
+    own = found and (found["host"], found["container"], found["name"]) == (_host(store.s3_host), store.bucket, image_id)
+    if not found or not own or not found["keys"]:
         return uri
-    return f"{found['scheme']}://{store.access_key}:{store.secret_key}@{found['place']}"
+    keys = f"{store.access_key}:{store.secret_key}@" if s3_reads_keys(store) else ""
+    return f"{found['scheme']}://{keys}{found['host']}/{found['container']}/{found['name']}"
 
 
-def swift_present(store: Any, uri: str) -> str:
+def swift_present(store: Any, uri: str, image_id: str) -> str:
     """Return a URI with the name of the store's account in swift_store_config_file in place of its address and keys.
 
     Without such a file, locations have the address of a user's own account and no keys.
     """
-    found = _CREDENTIALS.match(uri)
+    found = _URI.match(uri)
     options = getattr(store.conf, store.backend_group)
-    if not found or "+config" in found["scheme"] or not options.swift_store_config_file:
+    if not found or not options.swift_store_config_file:
         return uri
-    container, name = found["place"].split("/")[-2:]
-    return f"swift+config://{options.default_swift_reference}/{container}/{name}"
+    container = store.get_container_name(image_id, store.container)
+    own = (found["host"], found["container"], found["name"]) == (_host(store.auth_address), container, image_id)
+    return f"swift+config://{options.default_swift_reference}/{container}/{image_id}" if own else uri
+
+
+def is_kept_as(driver: str, store: Any, uri: str, image_id: str) -> bool:
+    """Whether a URI ends like that of an image's own object in a store."""
+    containers = {
+        "s3": lambda: store.bucket,
+        "swift": lambda: store.get_container_name(image_id, store.container),
+    }
+    return driver in containers and uri.endswith(f"/{containers[driver]()}/{image_id}")
 
 
 PRESENT = {"s3": s3_present, "swift": swift_present}
 
 
-def present(driver: str, store: Any, uri: str) -> str:
-    """Return the URI of an image's location as the store would write it now, keys included."""
-    return PRESENT[driver](store, uri)
+def present(driver: str, store: Any, uri: str, image_id: str) -> str:
+    """Return the URI of an image's location as the store would write it now, keys included.
+
+    What is not the store's own object by its host, its container and its name stays as it is: a user may have given its
+    location, and would be lent the keys of the store for it.
+    """
+    return PRESENT[driver](store, uri, image_id)

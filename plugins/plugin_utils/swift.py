@@ -29,6 +29,8 @@ ACCOUNT = {
     "swift_store_project_id": "project_id",
 }
 """Options of a store that an account in a file has by other names."""
+OWN_REFERENCE = "ref1"
+"""Glance's default: hosts whose account is still in options find by it what others have uploaded."""
 SERVICES = ["api", "scrubber"]
 
 
@@ -44,10 +46,15 @@ def has_account(store: Mapping[str, Any]) -> bool:
     return store.get("driver") == SWIFT and not options.get(CONFIG_FILE) and not boolean(multi, strict=False)
 
 
+def reference(store: Mapping[str, Any]) -> str:
+    """Return the name of the account of a store."""
+    return str((store.get("options") or {}).get(REFERENCE) or OWN_REFERENCE)
+
+
 def options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a store that has its account in the file."""
     left = {option: value for option, value in given.items() if option not in ACCOUNT}
-    return {CONFIG_FILE: path(name), REFERENCE: name, **left}
+    return {CONFIG_FILE: path(name), **left}
 
 
 def _text(name: str, store: Mapping[str, Any]) -> str:
@@ -58,7 +65,7 @@ def _text(name: str, store: Mapping[str, Any]) -> str:
         for full, option in ACCOUNT.items()
         if given.get(full) not in (None, "")
     ]
-    return "\n".join(["# Managed by Ansible.", f"[{given.get(REFERENCE) or name}]", *lines, ""])
+    return "\n".join(["# Managed by Ansible.", f"[{reference(store)}]", *lines, ""])
 
 
 def files(stores: Mapping[str, Any]) -> list[dict[str, Any]]:

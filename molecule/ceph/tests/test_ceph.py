@@ -300,7 +300,7 @@ def test_a_ceph_that_is_away_for_a_minute_is_told_and_comes_back(as_user_at, hos
     assert u1.download(kept) == digest(9 * MIB)
 
 
-#------------------------------------------------------------------------------------------------------ taken down last
+# ------------------------------------------------------------------------------------------------------ taken down last
 
 
 def test_teardown_takes_the_key_and_leaves_all_images(playbook, hosts, ceph, uploaded, u1):

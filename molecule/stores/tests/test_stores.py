@@ -95,7 +95,7 @@ def test_keys_are_changed_under_load_where_locations_carry_them(
     password = (storage.lab / "secrets/swift_0").read_text().strip()
     carried = f"service%3A{account}:{urllib.parse.quote(password)}@{storage.keystone.address}:5000/v3"
     (uri,) = locations(image)
-    assert uri == f"swift+config://swift/glance/{image}"
+    assert uri == f"swift+config://ref1/glance/{image}"
     statement = f"UPDATE image_locations SET value = 'swift+http://{carried}/glance/{image}' WHERE image_id = '{image}'"
     hosts["ceph1"].run_expect([0], "mariadb glance -e %s", statement)
     assert u1.download(image) == digest(MIB + 1)

@@ -29,7 +29,8 @@ RESERVED = re.compile(
 
 
 def _has(options: Mapping[str, Any], option: str) -> bool:
-    return options.get(option) not in (None, "", [])
+    # Of those that are asked for, one is a switch.
+    return str(options.get(option) or "").lower() not in ("", "false", "no", "off", "0")
 
 
 def _of_name(name: str, names: Mapping[str, list[str]]) -> Iterator[str]:
@@ -102,6 +103,20 @@ def _of_swift(name: str, options: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def _of_references(stores: Mapping[str, Any]) -> Iterator[str]:
+    """Give a sentence if stores in Swift have one name for their accounts, which glance_store would take for one."""
+    names: dict[str, list[str]] = {}
+    for name, store in stores.items():
+        if swift.has_account(store):
+            names.setdefault(swift.reference(store), []).append(str(name))
+    for reference, sharing in names.items():
+        if len(sharing) > 1:
+            yield (
+                f"the stores {', '.join(sharing)} of {STORES} should differ in default_swift_reference, found "
+                f"{reference} for all: give each a name of its own; one that has images with it keeps it"
+            )
+
+
 def _of_files(given: Mapping[str, Any], stores: Mapping[str, Any]) -> Iterator[str]:
     """Give a sentence for each file of the operator's that a store makes, too."""
     makers = {
@@ -156,5 +171,6 @@ def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
             f"{stores[default]['driver']} only reads"
         )
         found.append((DEFAULT, f"{sentence}: name another one"))
+    found += [(STORES, sentence) for sentence in _of_references(stores)]
     found += [(FILES, sentence) for sentence in _of_files(given, stores)]
     return gather(found)

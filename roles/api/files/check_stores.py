@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import collections
 import configparser
+import functools
 import json
 import os
 import sys
@@ -28,7 +29,10 @@ LOCATIONS = """
 SELECT image_locations.value AS value, image_locations.meta_data AS meta_data, images.deleted AS deleted
 FROM image_locations JOIN images ON images.id = image_locations.image_id
 WHERE image_locations.status IN ('active', 'pending_delete')
+ORDER BY image_locations.id
 """
+# Drivers whose options may lead to another storage that works as well, and how many images are looked for there.
+REMOTE, SAMPLE = ("rbd", "s3", "swift"), 3
 KEYS = {"s3": ("s3_store_access_key", "s3_store_secret_key"), "swift": ("user", "key")}
 WAY = (
     "keep it, or have the images in another store first (import method copy-image), or at a new directory "
@@ -79,8 +83,10 @@ def unreached(
                 found.append(f"the directory {folder}")
         elif store and store not in stores:
             found.append(f"the store {store}")
-        elif scheme == "swift+config" and path.partition("/")[0] not in accounts.get(store, {}):
-            found.append(f"the account {path.partition('/')[0]} of the store {store}")
+        elif scheme == "swift+config":
+            account, stores_asked = path.partition("/")[0], [store] if store else list(accounts)
+            if not any(account in accounts.get(each, {}) for each in stores_asked):
+                found.append(f"the account {account}{f' of the store {store}' if store else ''}")
     return found
 
 
@@ -120,13 +126,55 @@ def present_keys(config: configparser.RawConfigParser, store: str, driver: str, 
     return ":".join(values)
 
 
-def with_other_keys(locations: Iterable[tuple[str, str]], store: str, present: str) -> int:
-    """Return how many of *locations*, (URI, store), have other keys of a store in them than the *present* ones."""
+def with_other_keys(locations: Iterable[tuple[str, str]], store: str, driver: str, present: str) -> int:
+    """Return how many of *locations*, (URI, store), have other keys of a store in them than the *present* ones.
+
+    Those of releases before stores had names are of any of the driver.
+    """
     number = 0
     for uri, name in locations:
         keys, separator, _place = uri.partition("://")[2].partition("@")
-        number += name == store and bool(separator) and present not in (keys, urllib.parse.unquote(keys))
+        of_store = name == store or (not name and uri.startswith(driver))
+        number += of_store and bool(separator) and present not in (keys, urllib.parse.unquote(keys))
     return number
+
+
+@functools.cache
+def make_stores(path: str) -> None:
+    """Make the stores of a configuration file known to glance_store, as glance/cmd/scrubber.py does."""
+    import glance_store
+    from glance.common import config
+
+    config.CONF.import_opt("enabled_backends", "glance.common.wsgi")
+    config.parse_args(args=[f"--config-file={path}"])
+    glance_store.register_store_opts(config.CONF)
+    glance_store.create_multi_stores(config.CONF)
+
+
+def is_elsewhere(path: str, store: str, uris: Sequence[str]) -> bool:
+    """Whether a store, as a configuration file has it, has nothing at any of *uris*, and says so for each."""
+    from glance_store import exceptions, multi_backend
+
+    make_stores(path)
+    for uri in uris:
+        try:
+            next(iter(multi_backend.get(uri, store)[0]), b"")
+        except exceptions.NotFound:
+            continue
+        except Exception:
+            # That it can't be used is told by the trial of the server.
+            return False
+        return False
+    return True
+
+
+def elsewhere_sentence(store: str, driver: str, number: int) -> str:
+    """Return what an operator reads about a store that has none of so many images."""
+    return (
+        f"the store {store} should have the images that the database names there, found none of the last {number}: "
+        f"the account, the cluster or the keys of its driver {driver} lead to other data. Correct them, or set "
+        "glance_abandon_images to true"
+    )
 
 
 def keys_sentence(store: str, driver: str, images: int, release: str) -> str:
@@ -182,8 +230,11 @@ def main(path: str, release: str, kept: str) -> int:
     told = [sentence(places)] if places else []
     for store, driver in sorted(drivers.items()):
         if driver in kept.split(","):
-            images = with_other_keys(locations, store, present_keys(config, store, driver, accounts))
+            images = with_other_keys(locations, store, driver, present_keys(config, store, driver, accounts))
             told += [keys_sentence(store, driver, images, release)] if images else []
+        sample = [uri for uri, name in locations if name == store][-SAMPLE:] if driver in REMOTE else []
+        if sample and not told and is_elsewhere(path, store, sample):
+            told.append(elsewhere_sentence(store, driver, len(sample)))
     for each in told:
         print(f"check_stores: {each}", file=sys.stderr)
     return 1 if told else 0

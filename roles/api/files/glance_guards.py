@@ -14,6 +14,7 @@ import ipaddress
 import json
 import logging
 import socket
+import threading
 import urllib.parse
 import urllib.request
 
@@ -231,12 +232,6 @@ def connector(filters: Any) -> Callable:
     return create_connection
 
 
-def by_proxy(host: str) -> bool:
-    """Whether *host* is asked through a proxy; urllib.request goes by the environment."""
-    proxies = {"http", "https"}.intersection(urllib.request.getproxies())
-    return bool(proxies) and not urllib.request.proxy_bypass(host)
-
-
 def is_proxy(host: str, port: int) -> bool:
     """Whether *host* is the proxy, which may be this host itself."""
     urls = map(urllib.parse.urlsplit, urllib.request.getproxies().values())
@@ -295,13 +290,7 @@ def guard_downloads(utils: Any, scripts: Any, filters: Callable[[], Any], image_
         def pinned(resolve: Callable) -> Callable:
             @functools.wraps(resolve)
             def resolve_allowed(hostname: str, port: int) -> list[str] | str:
-                try:
-                    found = resolve(hostname, port)
-                except ValueError as error:
-                    # The proxy resolves what this host can't.
-                    if by_proxy(hostname) and isinstance(error.__context__, socket.gaierror):
-                        return [hostname]
-                    raise
+                found = resolve(hostname, port)
                 single = isinstance(found, str)
                 addresses = [each for each in ([found] if single else found) if may_connect(hostname, each, filters())]
                 if not addresses:
@@ -771,6 +760,26 @@ def guard_segments(driver: type) -> None:
     replace(driver, "add", adding)
 
 
+def guard_accounts(utils: Any) -> None:
+    """Have accounts of Swift read by one thread at a time, each file by itself; glance_store has one parser for all.
+
+    A thread that reads a file meanwhile makes another one fail, and accounts of one name in two files mix. *utils* is
+    glance_store._drivers.swift.utils.
+    """
+    alone = threading.Lock()
+
+    def loading(load: Callable) -> Callable:
+        @functools.wraps(load)
+        def load_alone(self: Any) -> Any:
+            with alone:
+                utils.CONFIG = utils.SwiftConfigParser(defaults=utils.CONFIG.defaults())
+                return load(self)
+
+        return load_alone
+
+    replace(utils.SwiftParams, "_load_config", loading)
+
+
 def replace(owner: Any, name: str, wrap: Callable) -> None:
     """Put what *wrap* makes of the attribute *name* of *owner* in its place, once."""
     found = getattr(owner, name, None)
@@ -799,6 +808,7 @@ def install() -> None:
     from glance_store import capabilities, exceptions
     from glance_store._drivers import http as http_driver
     from glance_store._drivers.swift import store as swift_driver
+    from glance_store._drivers.swift import utils as swift_utils
     from oslo_config import cfg
     from oslo_db import exception as database
 
@@ -837,6 +847,7 @@ def install() -> None:
     )
     guard_ranges(image_data.ResponseSerializer, webob.exc.HTTPBadRequest, exceptions.StoreRandomGetNotSupported)
     guard_segments(swift_driver.BaseStore)
+    guard_accounts(swift_utils)
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 
 

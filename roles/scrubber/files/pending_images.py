@@ -305,6 +305,8 @@ def size_in(location: Any) -> int | None:
 
     store = store_of(location)
     try:
+        if scheme_of(uri_of(location)) == "swift":
+            return stored_objects.swift_size(store_named(store), uri_of(location))
         return glance_store.get_size_from_uri_and_backend(uri_of(location), store, context=context.get_admin_context())
     except glance_store.exceptions.NotFound:
         return None
@@ -551,6 +553,15 @@ class Objects:
         """Return the ids of all objects."""
         return {image_id for listing in self.listed.values() for image_id in listing}
 
+    def seen(self, row: Any, uri: str) -> stored_objects.Stored | None:
+        """Return what the list of a store has of an image's own object; None if that is to be asked for."""
+        name = store_of(row)
+        # In another container, one of that name is another one.
+        kept = name in self.listed and stored_objects.is_kept_as(
+            self.drivers[name], store_named(name), uri, row.image_id
+        )
+        return self.listed[name].get(row.image_id) if kept else None
+
     def unnamed(self, named: set[tuple[str, str]], only: set[str] | None) -> list[image_audit.File]:
         """Return the objects that are not among those *named*, (driver, id)."""
         found = []
@@ -754,6 +765,8 @@ class Look:
         try:
             if location.path:
                 return image_audit.Data(os.stat(location.path).st_size)
+            if seen := self.objects.seen(row, self.uris[location.id]):
+                return image_audit.Data(seen.size)
             if scheme_of(self.uris[location.id]) not in SIZED:
                 return None
             size = size_in(row)
@@ -1001,7 +1014,7 @@ def rekey(options: argparse.Namespace) -> tuple[list[str], list[str]]:
     Up to 2026.1 Glance reads an image in S3 with the keys in its location, and every release one in Swift
     (glance_store/_drivers/s3.py, swift/store.py). A location is changed only if its data is seen with the present keys.
     """
-    stores = {name for name, kind in CONF.enabled_backends.items() if kind in stored_objects.PRESENT}
+    stores = [name for name, kind in CONF.enabled_backends.items() if kind in stored_objects.PRESENT]
     if not stores:
         return [], []
     create_stores(options.config_file)
@@ -1009,25 +1022,38 @@ def rekey(options: argparse.Namespace) -> tuple[list[str], list[str]]:
     changes: dict[str, list[tuple[Any, str]]] = {name: [] for name in stores}
     with engine().connect() as connection:
         for row in connection.execute(wanted):
-            if (name := store_of(row)) in stores:
-                uri = uri_of(row)
-                if (new := stored_objects.present(CONF.enabled_backends[name], store_named(name), uri)) != uri:
+            uri = uri_of(row)
+            # Releases before stores had names recorded none.
+            for name in [store_of(row)] if store_of(row) else stores:
+                if name in changes and (new := present(name, uri, row.image_id)) != uri:
                     changes[name].append((row, new))
     done, failed = [], []
-    for name, rows_of_store in changes.items():
+    for name, all_changes in changes.items():
         try:
-            seen = with_data(name, rows_of_store)
+            seen = with_data(name, all_changes)
         except Exception as error:
             # Its text may hold a key.
             failed.append(
-                f"the store {name} should give its images with its present keys, found {type(error).__name__}"
+                f"the store {name} should list its images with its present keys, found {type(error).__name__}"
             )
             continue
-        if number := sum(map(replaced, seen)):
+        if all_changes and not seen:
+            failed.append(
+                f"the store {name} should have the images with former keys in their locations, found none of "
+                f"{len(all_changes)} with the present keys: give those of the same account"
+            )
+        if number := sum(replaced(name, change) for change in seen):
             done.append(f"the store {name}: {number} locations have its present keys now")
     return done, failed
 
 
+def present(name: str, uri: str, image_id: str) -> str:
+    """Return a URI with the present keys of a store; as it is if it is none of that store's."""
+    kind = CONF.enabled_backends[name]
+    return stored_objects.present(kind, store_named(name), uri, image_id) if scheme_of(uri) == kind else uri
+
+
+@functools.cache
 def store_named(name: str) -> Any:
     """Return the driver's instance of a store."""
     import glance_store
@@ -1036,34 +1062,21 @@ def store_named(name: str) -> Any:
 
 
 def with_data(name: str, changes: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
-    """Return those of *changes* whose new URI leads to data in a store."""
+    """Return those of *changes* whose image the present keys list in a store. An audit tells of the others."""
     if not changes:
         return []
-    # One list of all objects in place of a question for each; it takes the present keys, too.
-    store, kind = store_named(name), CONF.enabled_backends[name]
-    listed = stored_objects.DRIVERS[kind].list(store) if stored_objects.lists(kind, store) else {}
-    return [(row, uri) for row, uri in changes if object_in(uri)[1] in listed or is_seen(name, uri)]
+    listed = stored_objects.DRIVERS[CONF.enabled_backends[name]].list(store_named(name))
+    return [(row, uri) for row, uri in changes if row.image_id in listed]
 
 
-def is_seen(name: str, uri: str) -> bool:
-    """Whether there is data at a URI. What is not there is told by an audit."""
-    import glance_store
-    from glance import context
-
-    try:
-        glance_store.get_size_from_uri_and_backend(uri, name, context=context.get_admin_context())
-    except glance_store.exceptions.NotFound:
-        return False
-    return True
-
-
-def replaced(change: tuple[Any, str]) -> int:
-    """Write a URI into the record of a location, unless Glance has changed that; returns the number of records."""
+def replaced(name: str, change: tuple[Any, str]) -> int:
+    """Write a URI and its store into the record of a location, unless Glance has changed that; returns how many."""
     row, uri = change
     value = encrypted(uri) if value_is_encrypted(row) else uri
+    notes = json.dumps({**json.loads(row.meta_data or "{}"), "store": name})
     same = sa.and_(LOCATIONS.c.id == row.id, LOCATIONS.c.value == row.value)
     with engine().begin() as connection:
-        return connection.execute(sa.update(LOCATIONS).where(same).values(value=value)).rowcount
+        return connection.execute(sa.update(LOCATIONS).where(same).values(value=value, meta_data=notes)).rowcount
 
 
 def value_is_encrypted(location: Any) -> bool:

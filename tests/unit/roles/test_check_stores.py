@@ -46,6 +46,9 @@ def disk(tmp_path):
         ("swift+config://main/c/x", "swift", ""),
         ("swift+config://other/c/x", "swift", "the account other of the store swift"),
         ("swift+config://main/c/x", "fast", "the account main of the store fast"),
+        # Of a release before stores had names.
+        ("swift+config://main/c/x", "", ""),
+        ("swift+config://other/c/x", "", "the account other"),
         # Encrypted.
         ("bm90IGEgVVJJ", "fast", ""),
         ("bm90IGEgVVJJ", "gone", "the store gone"),
@@ -93,10 +96,65 @@ LOCATIONS = [
     ("s3://one:A$B@h/b/1", "a"),
     ("s3+https://one:A$B@h/b/2", "a"),
     ("s3+https://h/b/3", "a"),
+    ("file:///var/lib/glance/images/x", "f"),
     ("swift+https://p%3Aswift:H%25%40%20@h/v3/c/1", "w"),
     ("swift+config://w/c/2", "w"),
     ("swift+https://h/v1/AUTH_x/c/2", "m"),
 ]
+
+
+class NotFoundError(Exception):
+    """What glance_store raises."""
+
+
+@pytest.fixture
+def storage(program, monkeypatch):
+    """Stores, as glance_store reads them: by URI, the error that it raises."""
+    errors = {}
+
+    def get(uri, store):
+        if error := errors.get(uri):
+            raise error
+        return iter([b"x"]), 1
+
+    conf = types.SimpleNamespace(import_opt=lambda *_names: None)
+    known = types.SimpleNamespace(CONF=conf, parse_args=lambda args: None)
+    modules = {
+        "glance": types.ModuleType("glance"),
+        "glance.common": types.SimpleNamespace(config=known),
+        "glance_store": types.SimpleNamespace(
+            exceptions=types.SimpleNamespace(NotFound=NotFoundError),
+            multi_backend=types.SimpleNamespace(get=get),
+            register_store_opts=lambda conf: None,
+            create_multi_stores=lambda conf: None,
+        ),
+    }
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return errors
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ({}, []),
+        ({1: NotFoundError}, []),
+        (dict.fromkeys(range(1, 6), NotFoundError), ["the store s", "none of the last 3", "glance_abandon_images"]),
+        # The oldest ones are not asked for.
+        (dict.fromkeys(range(3), NotFoundError), []),
+        # It can't be asked, which another check tells.
+        ({5: ValueError, 4: NotFoundError, 3: NotFoundError}, []),
+    ],
+)
+def test_a_store_with_none_of_its_images_is_refused(program, storage, tmp_path, capsys, errors, told):
+    (tmp_path / "new.conf").write_text(
+        "[DEFAULT]\nenabled_backends = s:s3\n[database]\nconnection = mysql://h/glance\n"
+    )
+    program.read = lambda _connection: [(f"s3://h/b/{number}", "s") for number in range(1, 6)]
+    storage.update({f"s3://h/b/{number}": error("no") for number, error in errors.items()})
+    assert program.main(f"{tmp_path}/new.conf", "2026.2", "") == bool(told)
+    said = capsys.readouterr().err
+    assert [part for part in told if part not in said] == []
 
 
 @pytest.mark.parametrize(
@@ -113,6 +171,7 @@ LOCATIONS = [
         ("a:s3", "c:s3", ["in the store a (3)"]),
     ],
 )
+@pytest.mark.usefixtures("storage")
 def test_other_keys_are_refused_while_images_need_those_of_now(program, tmp_path, capsys, before, after, told):
     (tmp_path / "new.conf").write_text(WANTED.replace("{folder}", str(tmp_path)).replace(before, after, 1))
     (tmp_path / "account").write_text(ACCOUNT.replace(before, after, 1))
@@ -132,6 +191,7 @@ def test_keys_are_looked_for_in_encrypted_locations(program, tmp_path, capsys, m
     crypt = types.SimpleNamespace(urlsafe_decrypt=lambda key, text: f"s3://{text}:{key}@h/b/1")
     monkeypatch.setitem(sys.modules, "glance", types.ModuleType("glance"))
     monkeypatch.setitem(sys.modules, "glance.common", types.SimpleNamespace(crypt=crypt))
+    monkeypatch.setattr(program, "is_elsewhere", lambda *_asked: False)
     text = WANTED.replace("[DEFAULT]", "[DEFAULT]\nmetadata_encryption_key = A$$B").replace("{folder}", str(tmp_path))
     (tmp_path / "new.conf").write_text(text)
     (tmp_path / "account").write_text(ACCOUNT)

@@ -1,5 +1,7 @@
 """What the guards around Glance refuse, and that they stand around the functions that they name."""
 
+import concurrent.futures
+import configparser
 import contextlib
 import datetime
 import http.server
@@ -265,36 +267,22 @@ def proxied(monkeypatch):
 @pytest.mark.usefixtures("proxied")
 @pytest.mark.parametrize("form", [list, "".join], ids=["a list, as 2026.2", "one address, as Debian's packages"])
 def test_a_proxy_is_connected_to_in_place_of_the_host(guards, form):
-    def look_up(hostname):
-        if hostname.endswith("example.com"):
-            raise socket.gaierror(-2, "unknown")
-
-    def resolve(hostname, _port):
-        try:
-            look_up(hostname)
-        except socket.gaierror as error:
-            raise ValueError(f"failed to resolve {hostname}: {error}") from None
-        return form([hostname])
-
     def pinned_ip_for_request(request):
         return utils.resolve_pinned_address(urllib.parse.urlsplit(request.full_url).hostname, 80)
 
-    utils = types.SimpleNamespace(resolve_pinned_address=resolve)
+    utils = types.SimpleNamespace(resolve_pinned_address=lambda hostname, _port: form([hostname]))
     scripts = types.SimpleNamespace(_pinned_ip_for_request=pinned_ip_for_request)
     guards.guard_downloads(utils, scripts, filters, lambda: 0)
-    # Nobody here knows the name, but the proxy may.
-    assert "".join(utils.resolve_pinned_address("images.example.com", 443)) == "images.example.com"
-    for host, said in (("inside.example.com", "failed to resolve"), ("127.0.0.1", "no allowed addresses")):
-        with pytest.raises(ValueError, match=said):
-            utils.resolve_pinned_address(host, 443)
+    # What the host itself can't ask, the proxy isn't asked for either.
+    with pytest.raises(ValueError, match="no allowed addresses"):
+        scripts._pinned_ip_for_request(urllib.request.Request("http://127.0.0.1/x"))
     direct = urllib.request.Request("http://192.0.2.1/x")
     assert scripts._pinned_ip_for_request(direct) == form(["192.0.2.1"])
     for scheme in ("http", "https"):
-        for host in ("192.0.2.1", "images.example.com"):
-            request = urllib.request.Request(f"{scheme}://{host}/x")
-            request.set_proxy("127.0.0.1:3128", scheme)
-            found = scripts._pinned_ip_for_request(request)
-            assert (list(found), bool(found)) == ([None], False)
+        request = urllib.request.Request(f"{scheme}://192.0.2.1/x")
+        request.set_proxy("127.0.0.1:3128", scheme)
+        found = scripts._pinned_ip_for_request(request)
+        assert (list(found), bool(found)) == ([None], False)
 
 
 @pytest.mark.usefixtures("proxied")
@@ -565,3 +553,34 @@ def test_a_large_image_is_read_to_its_end(guards, size, told):
 
     guards.guard_segments(Driver)
     assert Driver().add("x", "data", size, "sha512", verifier="v") == ("x", "data", told, "sha512", None, "v")
+
+
+def test_accounts_are_read_alone_and_each_file_by_itself(guards, tmp_path):
+    class Parser(configparser.ConfigParser):
+        pass
+
+    class Params:
+        def __init__(self, path):
+            self.path = path
+
+        def _load_config(self):
+            utils.CONFIG.read(self.path)
+            return {name: dict(utils.CONFIG[name]) for name in utils.CONFIG.sections()}
+
+    utils = types.SimpleNamespace(
+        CONFIG=Parser(defaults={"domain": "default"}), SwiftConfigParser=Parser, SwiftParams=Params
+    )
+    (tmp_path / "a").write_text("[ref1]\nuser = a\nkey = a\n")
+    (tmp_path / "b").write_text("[ref1]\napplication_credential_id = b\n")
+    guards.guard_accounts(utils)
+    expected = {
+        "a": {"ref1": {"domain": "default", "user": "a", "key": "a"}},
+        "b": {"ref1": {"domain": "default", "application_credential_id": "b"}},
+    }
+    found = {name: Params(tmp_path / name)._load_config() for name in ("a", "b", "a")}
+    assert found == expected
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        names = ["a", "b"] * 50
+        assert (
+            list(pool.map(lambda name: Params(tmp_path / name)._load_config() == expected[name], names)) == [True] * 100
+        )

@@ -44,7 +44,8 @@ def test_hosts_of_ones_own_are_reached_directly(host, by_proxy):
     assert urllib.request.getproxies() == {
         "http": URL,
         "https": URL,
-        "no": "localhost,127.0.0.1,::1,.internal.example.com,192.0.2.7,fd00::7,keystone.example.com,fd00::8",
+        "no": "localhost,127.0.0.1,::1,[::1],.internal.example.com,192.0.2.7,fd00::7,[fd00::7],keystone.example.com,"
+        "fd00::8,[fd00::8]",
     }
     assert bool(urllib.request.proxy_bypass(host)) != by_proxy
 

@@ -87,8 +87,16 @@ class Bucket:
         self.removed.append(given)
 
 
-def test_objects_of_a_bucket():
-    bucket = Bucket()
+class NewerBucket(Bucket):
+    """The driver of 2026.2, which knows no other keys than its own."""
+
+    def _create_s3_client(self):
+        return self
+
+
+@pytest.mark.parametrize("driver", [Bucket, NewerBucket])
+def test_objects_of_a_bucket(driver):
+    bucket = driver()
     listed = s.DRIVERS["s3"].list(bucket)
     assert listed == {A: s.Stored(5, NOON.timestamp()), B: s.Stored(6, NOON.timestamp())}
     assert s.look("s3", bucket, B, listed) == listed[B]
@@ -100,9 +108,10 @@ def test_objects_of_a_bucket():
 class Account:
     """Containers of an account, as a driver of Swift and its client see them at once."""
 
-    container = "glance"
+    container, backend_group = "glance", "objects"
 
-    def __init__(self):
+    def __init__(self, several=2):
+        self.conf = types.SimpleNamespace(objects=types.SimpleNamespace(swift_store_multiple_containers_seed=several))
         self.containers = {
             "glance": [(A, 0, 0), (f"{A}-00001", 4, 1), (f"{A}-00002", 3, 2), ("other", 9, 0)],
             "glance_3f": [(f"{B}-00001", 2, 0)],
@@ -154,34 +163,79 @@ def test_which_stores_can_be_listed(driver, store, listed):
     assert s.lists(driver, store) is listed
 
 
-S3_STORE = types.SimpleNamespace(access_key="new", secret_key="s/e=c")
+class Keyed:
+    """A driver of S3 up to 2026.1, which reads keys in locations."""
+
+    access_key, secret_key, bucket, s3_host = "new", "s/e=c", "bucket", "https://h:8080/"
+
+    def _create_s3_client(self, loc):
+        raise AssertionError(loc)
+
+
+class Keyless(Keyed):
+    """One of 2026.2."""
+
+    def _create_s3_client(self):
+        raise AssertionError
+
+
 SWIFT_CONF = types.SimpleNamespace(
     objects=types.SimpleNamespace(
-        swift_store_config_file="/etc/glance/swift-objects.conf", default_swift_reference="objects"
+        swift_store_config_file="/etc/glance/swift-objects.conf", default_swift_reference="ref1"
     ),
     users=types.SimpleNamespace(swift_store_config_file=None, default_swift_reference="ref1"),
 )
 
 
-def swift_store(name):
-    return types.SimpleNamespace(conf=SWIFT_CONF, backend_group=name)
+class Objects:
+    """A driver of Swift."""
+
+    conf, container, auth_address = SWIFT_CONF, "c", "https://k:5000/v3"
+
+    def __init__(self, name):
+        self.backend_group = name
+
+    @staticmethod
+    def get_container_name(image_id, container):
+        return f"{container}_{image_id[0]}" if image_id == "seeded" else container
+
+
+OBJECTS, USERS = Objects("objects"), Objects("users")
 
 
 @pytest.mark.parametrize(
     ("driver", "store", "uri", "present"),
     [
-        ("s3", S3_STORE, "s3+https://old:key@h:8080/bucket/x", "s3+https://new:s/e=c@h:8080/bucket/x"),
-        ("s3", S3_STORE, "s3+https://old:a/b+c@h/bucket/x", "s3+https://new:s/e=c@h/bucket/x"),
-        ("s3", S3_STORE, "s3+https://new:s/e=c@h/bucket/x", "s3+https://new:s/e=c@h/bucket/x"),
+        ("s3", Keyed(), "s3+https://old:key@h:8080/bucket/x", "s3+https://new:s/e=c@h:8080/bucket/x"),
+        ("s3", Keyed(), "s3+https://old:a/b+c@h:8080/bucket/x", "s3+https://new:s/e=c@h:8080/bucket/x"),
+        ("s3", Keyed(), "s3+https://new:s/e=c@h:8080/bucket/x", None),
+        ("s3", Keyless(), "s3+https://old:key@h:8080/bucket/x", "s3+https://h:8080/bucket/x"),
         # Without keys from the beginning.
-        ("s3", S3_STORE, "s3+https://h/bucket/x", "s3+https://h/bucket/x"),
-        ("swift", swift_store("objects"), "swift+https://p%3Au:a%40b@k:5000/v3/c_1/x", "swift+config://objects/c_1/x"),
+        ("s3", Keyed(), "s3+https://h:8080/bucket/x", None),
+        # What a user may have given.
+        ("s3", Keyed(), "s3+https://x:y@evil/bucket/x", None),
+        ("s3", Keyed(), "s3+https://x:y@h:8080/other/x", None),
+        ("s3", Keyed(), "s3+https://x:y@h:8080/bucket/z", None),
+        ("swift", OBJECTS, "swift+https://p%3Au:a%40b@k:5000/v3/c/x", "swift+config://ref1/c/x"),
+        ("swift", OBJECTS, "swift+https://p%3Au:ab@k:5000/v3/c_s/seeded", "swift+config://ref1/c_s/seeded"),
         # Of an application credential that was an option.
-        ("swift", swift_store("objects"), "swift+https://k:5000/v3/c/x", "swift+config://objects/c/x"),
-        ("swift", swift_store("objects"), "swift+config://objects/c/x", "swift+config://objects/c/x"),
-        ("swift", swift_store("objects"), "swift+config://ref1/c/x", "swift+config://ref1/c/x"),
-        ("swift", swift_store("users"), "swift+https://s:8080/v1/AUTH_1/c_x/x", "swift+https://s:8080/v1/AUTH_1/c_x/x"),
+        ("swift", OBJECTS, "swift+https://k:5000/v3/c/x", "swift+config://ref1/c/x"),
+        ("swift", OBJECTS, "swift+config://ref1/c/x", None),
+        ("swift", OBJECTS, "swift+config://other/c/x", None),
+        ("swift", OBJECTS, "swift+https://p%3Au:ab@evil/v3/c/x", None),
+        ("swift", OBJECTS, "swift+https://p%3Au:ab@k:5000/v3/other/x", None),
+        ("swift", OBJECTS, "swift+https://p%3Au:ab@k:5000/v3/c/z", None),
+        ("swift", USERS, "swift+https://s:8080/v1/AUTH_1/c_x/x", None),
     ],
 )
-def test_a_location_has_the_present_keys_of_its_store(driver, store, uri, present):
-    assert s.present(driver, store, uri) == present
+def test_the_location_of_a_stores_own_object_has_its_present_keys(driver, store, uri, present):
+    image_id = "seeded" if "seeded" in uri else "x"
+    assert s.present(driver, store, uri, image_id) == (present or uri)
+
+
+def test_an_object_in_another_container_is_another_one():
+    assert s.is_kept_as("s3", Keyed(), "s3+https://h:8080/bucket/x", "x")
+    assert s.is_kept_as("swift", OBJECTS, "swift+config://ref1/c_s/seeded", "seeded")
+    assert not s.is_kept_as("s3", Keyed(), "s3+https://h:8080/other/x", "x")
+    assert not s.is_kept_as("swift", OBJECTS, "swift+config://ref1/c/seeded", "seeded")
+    assert not s.is_kept_as("rbd", None, "rbd://f/images/x/snap", "x")

@@ -42,7 +42,7 @@ def read(text):
 def test_a_key_is_read_as_it_is_given(key):
     (made,) = swift.files({"objects": store(**{**PASSWORD, "swift_store_key": key})})
     account = {"auth_version": "3", "auth_address": "https://k/v3", "user": "service:glance", "key": key}
-    assert read(made["content"]) == {"objects": account}
+    assert read(made["content"]) == {"ref1": account}
     assert (made["path"], made["secret"], made["services"]) == (
         "/etc/glance/swift-objects.conf",
         True,
@@ -52,7 +52,7 @@ def test_a_key_is_read_as_it_is_given(key):
 
 def test_an_application_credential_is_an_account():
     (made,) = swift.files({"objects": store(**APPLICATION)})
-    assert read(made["content"])["objects"] == {
+    assert read(made["content"])["ref1"] == {
         "auth_version": "3",
         "auth_address": "https://k/v3",
         "application_credential_id": "i",
@@ -66,7 +66,6 @@ def test_no_option_of_the_store_has_a_key_any_more():
     assert options == {
         "objects": {
             "swift_store_config_file": "/etc/glance/swift-objects.conf",
-            "default_swift_reference": "objects",
             "swift_store_container": "c",
         }
     }
