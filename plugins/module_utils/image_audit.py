@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 
 # Seconds that may lie between two steps of one request, which the database shows one by one.
 GRACE = 300.0
+# What an object in a store without files has in place of an inode.
+NO_INODE = (0, 0)
 # Folders that are no stores: data that waits for its import, and that of legacy tasks.
 STAGING, TASKS = "os_glance_staging_store", "os_glance_tasks_store"
 UPLOADING = ("saving", "uploading", "importing")
@@ -295,6 +297,7 @@ class Judge:
         """Judge an image that waits for its data: that of a refused upload is in the way, and nobody sees it."""
         if image.importing:
             return
+        rules = self.rules
         live = [location for location in self.locations[image.id] if location.live]
         files = [
             file
@@ -302,7 +305,8 @@ class Judge:
             if file.store != TASKS
             and file.path not in self.named
             and not file.open
-            and self.before(max(file.mtime, image.updated_at), GRACE)
+            # Nova puts a snapshot into Ceph long before it says so (nova/virt/libvirt/imagebackend.py, direct_snapshot).
+            and self.before(max(file.mtime, image.updated_at), GRACE if file.inode != NO_INODE else rules.stuck_after)
         ]
         if live or files:
             stores = ", ".join(sorted({each.store for each in [*live, *files]}))

@@ -446,8 +446,6 @@ SWEPT_AT_ONCE, IDS_AT_ONCE = 1000, 500
 # What the database and the stores disagree in while a request is at work is over after so many seconds.
 PATIENCE = 20
 READ_BYTES = 1 << 20
-# Of what is no file.
-NO_INODE = (0, 0)
 
 
 def seconds_of(moment: Moment | None) -> float | None:
@@ -572,7 +570,7 @@ class Objects:
             for image_id in asked:
                 if seen := stored_objects.look(kind, store, image_id, listing):
                     place = f"{name}/{image_id}"
-                    found.append(image_audit.File(name, place, image_id, NO_INODE, seen.written, seen.size))
+                    found.append(image_audit.File(name, place, image_id, image_audit.NO_INODE, seen.written, seen.size))
         return found
 
     def remove(self, file: image_audit.File) -> bool:
@@ -910,7 +908,7 @@ class Mender:
         removed = 0
         for path in finding.files:
             file = self.files[path]
-            if file.inode == NO_INODE:
+            if file.inode == image_audit.NO_INODE:
                 removed += self.look.objects.remove(file)
                 continue
             with contextlib.suppress(FileNotFoundError):

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_audit import (
     GRACE,
+    NO_INODE,
     STAGING,
     TASKS,
     Data,
@@ -105,6 +106,11 @@ GOOD = {"images": [image("active")], "locations": [location()], "files": [file()
             "images": [image("active", importing=True)],
             "locations": [location(), location("pending_delete", 2, path="/b", deleted=True, removed_at=OLD)],
         },
+        # Nova may be at work on it.
+        {
+            "images": [image("queued", updated_at=NOW - DAY / 2)],
+            "files": [file("ceph", f"ceph/{X}", inode=NO_INODE, mtime=NOW - DAY / 2)],
+        },
         # Staged data waits for its import as long as the user likes.
         {"images": [image("uploading")], "files": [file(STAGING, f"/staging/{X}")]},
     ],
@@ -122,6 +128,7 @@ def test_what_agrees_is_no_finding(survey):
         ({**GOOD, "images": [image("queued")]}, ("refused data", "queued")),
         ({"images": [image("queued")], "files": [file()]}, ("refused data", "queued")),
         ({"images": [image("queued")], "files": [file(STAGING)]}, ("refused data", "queued")),
+        ({"images": [image("queued")], "files": [file("ceph", inode=NO_INODE)]}, ("refused data", "queued")),
         # The status of a deletion that was cut off, before and after the locations.
         ({"images": [image("deleted")], "locations": [location()], "files": [file()]}, ("ghost", "ghost")),
         ({"images": [image("pending_delete")]}, ("ghost", "ghost")),
