@@ -305,7 +305,7 @@ class Judge:
             if file.store != TASKS
             and file.path not in self.named
             and not file.open
-            # Nova puts a snapshot into Ceph long before it says so (nova/virt/libvirt/imagebackend.py, direct_snapshot).
+            # Nova puts a snapshot into Ceph long before it says so (imagebackend.py, direct_snapshot).
             and self.before(max(file.mtime, image.updated_at), GRACE if file.inode != NO_INODE else rules.stuck_after)
         ]
         if live or files:
