@@ -76,6 +76,7 @@ def keys_are_changed(storage, playbook, users_of, uploaded, u1, locations):
         assert scrubbed.rc == 0, scrubbed.output
         audited = playbook("audit.yml")
         assert audited.rc == 0, audited.output
+        assert "not looked at" not in audited.output
         again = playbook("site.yml")
         assert (again.rc, again.changed) == (0, 0), again.output
     finally:
@@ -151,6 +152,38 @@ def test_an_image_is_copied_to_all_stores_and_removed_from_all(as_user, wait_unt
     assert playbook("scrub.yml").rc == 0
     audited = playbook("audit.yml")
     assert audited.rc == 0, audited.output
+
+
+# ------------------------------------------------------------------------------------------------------------- a proxy
+
+
+@pytest.fixture
+def web(hosts):
+    """Serve a file on a host that is none of Glance's; gives its URL."""
+    ceph = hosts["ceph1"]
+    folder = ceph.check_output("mktemp --directory")
+    ceph.check_output("head --bytes 1000000 /dev/zero > %s/disk && chmod -R a+rX %s", folder, folder)
+    server = f"python3 -m http.server 8000 --directory {folder}"
+    ceph.check_output(f"systemd-run --unit=glance-lab-web --property=DynamicUser=yes {server}")
+    yield f"http://{ceph.ansible.get_variables()['ansible_host']}:8000/disk"
+    ceph.check_output("systemctl stop glance-lab-web")
+
+
+def test_what_goes_out_goes_through_the_proxy_and_no_question_to_keystone(
+    hosts, site_of_all, uploaded, u1, wait_until, web, keystone
+):
+    address = hosts["swift1"].ansible.get_variables()["ansible_host"]
+    run = site_of_all({"glance_http_proxy": f"http://{address}:8888"})
+    assert run.rc == 0, run.output
+    assert u1.download(uploaded("s3")) == digest(MIB + 1)
+    image = u1.create()
+    wanted = {"method": {"name": "web-download", "uri": web}}
+    assert u1.request("POST", f"/v2/images/{image}/import", wanted).status == 202
+    wait_until(lambda: u1.show(image)["status"] == "active", 60)
+    asked = hosts["swift1"].check_output("cat /var/log/tinyproxy/tinyproxy.log")
+    assert "s3.lab" in asked
+    assert web in asked
+    assert f"{keystone.address}:5000" not in asked
 
 
 # ----------------------------------------------------------------------------------------------- each is away in turn
