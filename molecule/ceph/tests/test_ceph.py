@@ -12,6 +12,7 @@ import time
 import pytest
 from testing.api import MIB
 from testing.crowd import ROUNDS, USERS, work
+from testing.web import served
 
 SIZES = (64 << 10, 8 * MIB, 8 * MIB + 1, 1024 * MIB)
 API_HOSTS = ("api1", "api2", "api3")
@@ -89,29 +90,20 @@ def test_uploads_without_a_size_do_not_disturb_each_other(u1, as_user_at):
     assert wrong == []
 
 
-@pytest.fixture
-def web(hosts):
-    """Serve a folder of a host that is none of Glance's; gives the host, the folder and its URL."""
+def test_an_import_is_converted_to_raw_so_that_it_can_be_cloned(u1, hosts, wait_until, ceph):
     host = hosts["ceph1"]
-    folder = host.check_output("mktemp --directory")
-    host.check_output("apt-get install --yes --no-install-recommends qemu-utils && chmod a+rx %s", folder)
-    server = f"python3 -m http.server 8000 --directory {folder}"
-    host.check_output(f"systemd-run --unit=glance-lab-web --property=DynamicUser=yes {server}")
-    yield host, folder, f"http://{host.ansible.get_variables()['ansible_host']}:8000"
-    host.check_output("systemctl stop glance-lab-web")
-
-
-def test_an_import_is_converted_to_raw_so_that_it_can_be_cloned(u1, web, wait_until, ceph):
-    host, folder, url = web
-    host.check_output("head --bytes 2M /dev/urandom > %s/raw", folder)
-    host.check_output("qemu-img convert -f raw -O qcow2 %s/raw %s/qcow2 && chmod a+r %s/qcow2", folder, folder, folder)
+    host.check_output("apt-get install --yes --no-install-recommends qemu-utils && mkdir -p /srv/disks")
+    host.check_output("head --bytes 2M /dev/urandom > /srv/disks/raw")
+    host.check_output("qemu-img convert -f raw -O qcow2 /srv/disks/raw /srv/disks/qcow2")
     image = u1.create(disk_format="qcow2")
-    wanted = {"method": {"name": "web-download", "uri": f"{url}/qcow2"}}
-    assert u1.request("POST", f"/v2/images/{image}/import", wanted).status == 202
-    wait_until(lambda: u1.show(image)["status"] == "active", 60)
+    with served(host, "/srv/disks") as url:
+        wanted = {"method": {"name": "web-download", "uri": f"{url}/qcow2"}}
+        answer = u1.request("POST", f"/v2/images/{image}/import", wanted)
+        assert answer.status == 202, answer
+        wait_until(lambda: u1.show(image)["status"] == "active", 60)
     assert u1.show(image)["disk_format"] == "raw"
     assert ceph(f"rbd info images/{image}")["size"] == 2 * MIB
-    assert u1.download(image) == host.check_output("sha256sum %s/raw", folder).split()[0]
+    assert u1.download(image) == host.check_output("sha256sum /srv/disks/raw").split()[0]
 
 
 # -------------------------------------------------------------------------------------------------- clones and deletion

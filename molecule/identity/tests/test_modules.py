@@ -13,6 +13,7 @@ import uuid
 import pytest
 import testinfra
 import yaml
+from testing.web import served
 
 testinfra_hosts = ["ansible://glance_api"]
 MODULES = ("image_import", "image_task", "image_status")
@@ -131,23 +132,16 @@ def test_every_way_to_log_in_sees_the_same_images(ways, as_user, play, users_pas
 
 
 @pytest.fixture(scope="module")
-def mirror(host, wait_until):
+def mirror(host):
     """Have a qcow2 disk on the host, and served over HTTP by another one; gives the address."""
     (other,) = testinfra.get_hosts(["ansible://web"])
-    address = other.ansible.get_variables()["ansible_host"]
     host.check_output("qemu-img create -q -f qcow2 /srv/disk.qcow2 64M")
     disk = host.check_output("base64 --wrap=0 /srv/disk.qcow2 | gzip | base64 --wrap=0")
     other.check_output(
         "mkdir -p /srv/mirror && echo %s | base64 -d | gunzip | base64 -d > /srv/mirror/disk.qcow2", disk
     )
-    serve = f"python3 -m http.server --directory /srv/mirror --bind {address} 80"
-    other.check_output(f"systemd-run --quiet --unit=lab-mirror {serve}")
-    ask = f"import urllib.request as r; r.urlopen('http://{address}/disk.qcow2')"
-    wait_until(lambda: host.run("python3 -c %s", ask).rc == 0)
-    try:
-        yield f"http://{address}"
-    finally:
-        other.check_output("systemctl stop lab-mirror")
+    with served(other, "/srv/mirror") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import urllib.parse
 
 import pytest
 from testing.api import MIB
+from testing.web import served
 
 STORES = ("file", "ceph", "s3", "swift")
 NEW = "2026.2"
@@ -157,32 +158,23 @@ def test_an_image_is_copied_to_all_stores_and_removed_from_all(as_user, wait_unt
 # ------------------------------------------------------------------------------------------------------------- a proxy
 
 
-@pytest.fixture
-def web(hosts):
-    """Serve a file on a host that is none of Glance's; gives its URL."""
-    ceph = hosts["ceph1"]
-    folder = ceph.check_output("mktemp --directory")
-    ceph.check_output("head --bytes 1000000 /dev/zero > %s/disk && chmod -R a+rX %s", folder, folder)
-    server = f"python3 -m http.server 8000 --directory {folder}"
-    ceph.check_output(f"systemd-run --unit=glance-lab-web --property=DynamicUser=yes {server}")
-    yield f"http://{ceph.ansible.get_variables()['ansible_host']}:8000/disk"
-    ceph.check_output("systemctl stop glance-lab-web")
-
-
 def test_what_goes_out_goes_through_the_proxy_and_no_question_to_keystone(
-    hosts, site_of_all, uploaded, u1, wait_until, web, keystone
+    hosts, site_of_all, uploaded, u1, wait_until, keystone
 ):
     address = hosts["swift1"].ansible.get_variables()["ansible_host"]
     run = site_of_all({"glance_http_proxy": f"http://{address}:8888"})
     assert run.rc == 0, run.output
     assert u1.download(uploaded("s3")) == digest(MIB + 1)
     image = u1.create()
-    wanted = {"method": {"name": "web-download", "uri": web}}
-    assert u1.request("POST", f"/v2/images/{image}/import", wanted).status == 202
-    wait_until(lambda: u1.show(image)["status"] == "active", 60)
+    hosts["ceph1"].check_output("mkdir -p /srv/disks && head --bytes 1000000 /dev/zero > /srv/disks/zeros")
+    with served(hosts["ceph1"], "/srv/disks") as url:
+        wanted = {"method": {"name": "web-download", "uri": f"{url}/zeros"}}
+        answer = u1.request("POST", f"/v2/images/{image}/import", wanted)
+        assert answer.status == 202, answer
+        wait_until(lambda: u1.show(image)["status"] == "active", 60)
     asked = hosts["swift1"].check_output("cat /var/log/tinyproxy/tinyproxy.log")
     assert "s3.lab" in asked
-    assert web in asked
+    assert url in asked
     assert f"{keystone.address}:5000" not in asked
 
 
