@@ -98,7 +98,7 @@ counts:
   returned: success
   type: dict
 notes:
-  description: What was not looked at.
+  description: What was not looked at, and images in Ceph that compute hosts can't clone.
   returned: success
   type: list
   elements: str

@@ -90,20 +90,35 @@ def test_uploads_without_a_size_do_not_disturb_each_other(u1, as_user_at):
     assert wrong == []
 
 
-def test_an_import_is_converted_to_raw_so_that_it_can_be_cloned(u1, hosts, wait_until, ceph):
-    host = hosts["ceph1"]
-    host.check_output("apt-get install --yes --no-install-recommends qemu-utils && mkdir -p /srv/disks")
-    host.check_output("head --bytes 2M /dev/urandom > /srv/disks/raw")
-    host.check_output("qemu-img convert -f raw -O qcow2 /srv/disks/raw /srv/disks/qcow2")
+@pytest.fixture
+def disks(hosts):
+    """Have a folder for disks on a host that is none of Glance's, and qemu-img; gives the host."""
+    hosts["ceph1"].check_output("apt-get install --yes --no-install-recommends qemu-utils && mkdir -p /srv/disks")
+    return hosts["ceph1"]
+
+
+def test_an_audit_says_how_many_images_can_not_be_cloned(u1, disks, playbook):
+    disks.check_output("qemu-img create -q -f qcow2 /srv/disks/small 1M")
+    data = base64.b64decode(disks.check_output("base64 --wrap=0 /srv/disks/small"))
+    assert u1.upload(u1.create(disk_format="qcow2"), [data]).status == 204
+    audited = playbook("audit.yml")
+    assert audited.rc == 0, audited.output
+    said = "Images of the store ceph that compute hosts can't clone, since their disk_format is not raw: 1."
+    assert said in audited.output
+
+
+def test_an_import_is_converted_to_raw_so_that_it_can_be_cloned(u1, disks, wait_until, ceph):
+    disks.check_output("head --bytes 2M /dev/urandom > /srv/disks/raw")
+    disks.check_output("qemu-img convert -f raw -O qcow2 /srv/disks/raw /srv/disks/qcow2")
     image = u1.create(disk_format="qcow2")
-    with served(host, "/srv/disks") as url:
+    with served(disks, "/srv/disks") as url:
         wanted = {"method": {"name": "web-download", "uri": f"{url}/qcow2"}}
         answer = u1.request("POST", f"/v2/images/{image}/import", wanted)
         assert answer.status == 202, answer
         wait_until(lambda: u1.show(image)["status"] == "active", 60)
     assert u1.show(image)["disk_format"] == "raw"
     assert ceph(f"rbd info images/{image}")["size"] == 2 * MIB
-    assert u1.download(image) == host.check_output("sha256sum /srv/disks/raw").split()[0]
+    assert u1.download(image) == disks.check_output("sha256sum /srv/disks/raw").split()[0]
 
 
 # -------------------------------------------------------------------------------------------------- clones and deletion

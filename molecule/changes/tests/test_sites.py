@@ -58,9 +58,9 @@ OTHER_USER = {"glance_database_user": "glance"}
     [
         ("2025.1-limits", {}, {}, ""),
         ("pike-swift", {}, {}, ""),
-        ("zed-stores", {}, {}, "needs python-cinderclient and os-brick"),
+        ("zed-stores", {}, {}, "the driver of the store cinder in glance_stores should be one of"),
         ("zed-stores", {}, {"cinder": None}, ""),
-        ("newton-rbd", {}, {}, "needs rados and rbd of Ceph"),
+        ("newton-rbd", {}, {}, "/etc/ceph/ceph.conf"),
         ("newton-rbd", {"glance_default_store": "file"}, {"rbd": None, "file": FILE}, ""),
         ("icehouse-swift", {}, {}, "glance_database_user should be a user for Glance alone, found root"),
         (

@@ -63,6 +63,7 @@ IMAGES = table(
     checksum=sa.String,
     os_hash_algo=sa.String,
     os_hash_value=sa.String,
+    disk_format=sa.String,
 )
 LOCATIONS = table("image_locations", image_id=sa.String, status=sa.String, value=sa.Text, meta_data=sa.Text)
 PROPERTIES = table("image_properties", image_id=sa.String, name=sa.String, value=sa.Text)
@@ -833,6 +834,19 @@ def not_looked_at(look: Look) -> list[str]:
     return notes
 
 
+def not_cloned(look: Look) -> list[str]:
+    """Return how many images in Ceph are in a format that compute hosts download and convert, a sentence each store."""
+    notes = []
+    for store in sorted(name for name, driver in CONF.enabled_backends.items() if driver == "rbd"):
+        images = {each.image_id for each in look.survey.locations if each.live and each.store == store}
+        # What Nova clones (nova/virt/libvirt/imagebackend.py, Rbd.clone).
+        number = sum(look.records.images[image].disk_format not in ("raw", "iso") for image in images)
+        if number:
+            what = f"images of the store {store} that compute hosts can't clone"
+            notes.append(f"{what}, since their disk_format is not raw: {number}")
+    return notes
+
+
 def audit(options: argparse.Namespace) -> int:
     """Compare the stores with the database while users go on working: what later looks do not find is no finding."""
     first = Look(options, whole=True)
@@ -851,7 +865,7 @@ def audit(options: argparse.Namespace) -> int:
         "hashed": len(first.survey.data) if options.checksums else 0,
     }
     shown = [dataclasses.asdict(finding) for finding in found]
-    print(json.dumps({"findings": shown, "counts": counts, "notes": not_looked_at(first)}))
+    print(json.dumps({"findings": shown, "counts": counts, "notes": not_looked_at(first) + not_cloned(first)}))
     return 0
 
 
