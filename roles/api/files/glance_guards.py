@@ -13,6 +13,7 @@ import inspect
 import ipaddress
 import json
 import logging
+import os
 import socket
 import threading
 import urllib.parse
@@ -20,7 +21,7 @@ import urllib.request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
     from typing import Any
 
 # Metadata services of clouds that are not on a link-local address: AWS by IPv6, Alibaba, Oracle.
@@ -780,6 +781,16 @@ def guard_accounts(utils: Any) -> None:
     replace(utils.SwiftParams, "_load_config", loading)
 
 
+def guard_checksums(environment: MutableMapping[str, str]) -> None:
+    """Have boto3 send checksums to S3 only where they are required, as Glance does from 2026.1 on.
+
+    From 1.36 on it sends more of them, in a form that many servers refuse, Ceph's of before 2024 among them. A value of
+    the operator's in *environment* stays.
+    """
+    for name in ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"):
+        environment.setdefault(name, "when_required")
+
+
 def replace(owner: Any, name: str, wrap: Callable) -> None:
     """Put what *wrap* makes of the attribute *name* of *owner* in its place, once."""
     found = getattr(owner, name, None)
@@ -848,6 +859,7 @@ def install() -> None:
     guard_ranges(image_data.ResponseSerializer, webob.exc.HTTPBadRequest, exceptions.StoreRandomGetNotSupported)
     guard_segments(swift_driver.BaseStore)
     guard_accounts(swift_utils)
+    guard_checksums(os.environ)
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 
 

@@ -48,7 +48,8 @@ def in_time(tasks: Mapping[str, Callable[[], Any]]) -> dict[str, str]:
             task()
             errors.pop(name, None)
         except Exception as error:
-            errors[name] = named(error)
+            # Guards tell users that a store is away, and keep the reason.
+            errors[name] = named(error.__cause__ or error)
 
     # The program ends without those that wait for ever.
     threads = [threading.Thread(target=do, args=task, daemon=True) for task in tasks.items()]

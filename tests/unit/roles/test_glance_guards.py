@@ -584,3 +584,12 @@ def test_accounts_are_read_alone_and_each_file_by_itself(guards, tmp_path):
         assert (
             list(pool.map(lambda name: Params(tmp_path / name)._load_config() == expected[name], names)) == [True] * 100
         )
+
+
+def test_s3_is_sent_checksums_where_they_are_required_or_wanted():
+    environment = {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_supported"}
+    guards.guard_checksums(environment)
+    assert environment == {
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_supported",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+    }
