@@ -586,7 +586,7 @@ def test_accounts_are_read_alone_and_each_file_by_itself(guards, tmp_path):
         )
 
 
-def test_s3_is_sent_checksums_where_they_are_required_or_wanted():
+def test_s3_is_sent_checksums_where_they_are_required_or_wanted(guards):
     environment = {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_supported"}
     guards.guard_checksums(environment)
     assert environment == {
