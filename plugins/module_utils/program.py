@@ -5,23 +5,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from ansible_collections.glanceops.image_service.plugins.module_utils import service
 from ansible_collections.glanceops.image_service.plugins.module_utils.process import run_program
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import mask_text
+
+# What units tell programs that ask stores: whom to trust, and by which proxy.
+_AUTHORITIES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_CA_BUNDLE")
+_UNITS = ("glance-api.service", "glance-scrubber.service")
 
 
 class ProgramError(Exception):
     """A program could not be run, or not to its end; the text is one sentence for the operator, without a full stop."""
 
 
-def run_as(user: str, command: Sequence[str], timeout: float, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run *command* as *user* with an environment of its own; *timeout* in seconds, *options* as subprocess.run takes.
+def run_as(
+    user: str, command: Sequence[str], timeout: float, environment: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run *command* as *user* with PATH and *environment*; *timeout* in seconds, *options* as subprocess.run takes.
 
     Raises ProgramError when there is no such user or program, or no end in time.
     """
@@ -34,7 +43,7 @@ def run_as(user: str, command: Sequence[str], timeout: float, **options: Any) ->
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", **(environment or {})},
             cwd="/",
             user=account.pw_uid,
             group=account.pw_gid,
@@ -55,6 +64,13 @@ def last_line(text: str) -> str:
     return mask_text(lines[-1].removeprefix("pending_images: ")) if lines else ""
 
 
+def for_stores(shown: str) -> dict[str, str]:
+    """Return what concerns stores in the environments of units, which systemd has *shown*, a line each."""
+    words = [word for line in shown.splitlines() for word in shlex.split(line.partition("=")[2])]
+    found = dict(word.partition("=")[::2] for word in words)
+    return {name: value for name, value in found.items() if name in _AUTHORITIES or name.lower().endswith("_proxy")}
+
+
 class PendingImages:
     """The program that the scrubber's role puts on its host, roles/scrubber/files/pending_images.py."""
 
@@ -73,7 +89,12 @@ class PendingImages:
         """Run a verb to an end of its own, good or bad; raises ProgramError when that can't be."""
         if not os.path.exists(self.program):
             raise ProgramError("the scrubber is not deployed to this host: run site.yml first")
-        done = run_as(self.user, [*self.interpreter, self.program, *arguments], self.timeout)
+        environment = None
+        if "show" not in arguments:
+            # An audit runs where no service of ours is, too.
+            with contextlib.suppress(service.ServiceError):
+                environment = for_stores(service.systemctl("show", "--property=Environment", *_UNITS))
+        done = run_as(self.user, [*self.interpreter, self.program, *arguments], self.timeout, environment)
         if done.returncode != 0 and not last_line(done.stderr):
             raise ProgramError(f"{self.words(arguments)} ended with exit code {done.returncode} and printed nothing")
         return done

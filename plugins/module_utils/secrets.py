@@ -26,6 +26,8 @@ _KEY_BEGINS, _KEY_ENDS = (
 )
 # Up to the last @: a transport_url names several hosts with a password each, and a password may hold / and @.
 _USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)\S*@", re.IGNORECASE)
+# A URL that holds no secret.
+_ADDRESS = re.compile(r"\bhttps?://[\w.\[\]:/-]+(?=[\s\"']|\Z)")
 # As in password=x, password="x y" and {'password': 'x'}.
 _INLINE = re.compile(
     r"(?P<name>\b\w*(?:passw(?:or)?d|secret|token)\w*(?:\s*=\s*|[\"']\s*:\s*))(?:\"[^\"]*\"|'[^']*'|\S+)", re.IGNORECASE
@@ -104,7 +106,11 @@ def mask_whole(before: str, after: str) -> tuple[str, str]:
 
 
 def mask_words(text: str, secret: str) -> str:
-    """Return *text*, such as what a program says of a file, without the longer words of the *secret* text."""
-    for word in sorted(set(re.findall(r"[^\s\"'=:,;]{6,}", secret)), key=len, reverse=True):
+    """Return *text*, such as what a program says of a file, without the longer words of the *secret* text.
+
+    Addresses of servers stay, if they name no user.
+    """
+    words = re.findall(r"[^\s\"'=:,;]{6,}", _ADDRESS.sub("", secret))
+    for word in sorted(set(words), key=len, reverse=True):
         text = text.replace(word, MASK)
     return text

@@ -85,7 +85,8 @@ def s3_reads_keys(store: Any) -> bool:
 
 def s3_client(store: Any) -> Any:
     """Return a client with the present keys of a store."""
-    keys = types.SimpleNamespace(accesskey=store.access_key, secretkey=store.secret_key)
+    present = {"accesskey": store.access_key, "secretkey": store.secret_key, "bucket": store.bucket}
+    keys = types.SimpleNamespace(**present, scheme=store.scheme)
     return store._create_s3_client(*([keys] if s3_reads_keys(store) else []))
 
 

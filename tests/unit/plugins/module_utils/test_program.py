@@ -12,6 +12,16 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs progra
 ME = getpass.getuser()
 
 
+@pytest.fixture(autouse=True)
+def units(monkeypatch):
+    """Have units with an environment; gives what systemd shows of it."""
+    shown = [
+        "Environment=PYTHONPATH=/x REQUESTS_CA_BUNDLE=/etc/glance/ca.pem",
+        'Environment=http_proxy=http://p "no_proxy=a b"',
+    ]
+    monkeypatch.setattr(p.service, "systemctl", lambda *_arguments: "\n\n".join(shown))
+
+
 @pytest.fixture
 def script(tmp_path):
     """Write a shell script that stands for a program, and return its path."""
@@ -202,3 +212,19 @@ def test_a_verb_has_the_time_that_it_is_given(script):
     with pytest.raises(p.ProgramError, match=r"^'pending_images.py restore x' did not end within 1 s$"):
         pending(program, timeout=1).ask("restore", "x", "--deleted-at=2026-11-22")
     assert pending(script("echo '{}'"), timeout=10).ask("show") == {}
+
+
+def test_a_program_asks_stores_as_the_units_do(script):
+    program = script('printf \'{"env": "%s"}\' "$(env | sort | paste -sd,)"')
+    shown = pending(program).ask("audit")["env"]
+    assert "REQUESTS_CA_BUNDLE=/etc/glance/ca.pem" in shown
+    assert "http_proxy=http://p,no_proxy=a b" in shown
+    assert "PYTHONPATH" not in shown
+
+
+def test_a_program_runs_where_no_systemd_answers(script, monkeypatch):
+    def failing(*_arguments):
+        raise p.service.ServiceError("no answer")
+
+    monkeypatch.setattr(p.service, "systemctl", failing)
+    assert pending(script("true")).run("audit").returncode == 0

@@ -244,6 +244,12 @@ def test_a_text_is_hidden_as_a_whole_and_its_change_shows(before, after, shown):
         ("no such file", "[client.glance]\n\tkey = AQBhidden==\n", "no such file"),
         ("bad hunter2hunter and hunter2", "hunter2\nhunter2hunter", "bad ******** and ********"),
         ("as it is", "", "as it is"),
+        (
+            "no answer from http://10.0.0.1:5000",
+            'auth_address = "http://10.0.0.1:5000"',
+            "no answer from http://10.0.0.1:5000",
+        ),
+        ("no host secret-word@host", "https://u:secret-word@host", "no host ********"),
     ],
 )
 def test_words_of_a_secret_file_are_hidden_in_what_a_program_says(text, secret, shown):

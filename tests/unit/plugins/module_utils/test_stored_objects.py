@@ -65,7 +65,7 @@ def test_images_of_a_pool_are_asked_for_one_by_one(ceph):
 class Bucket:
     """A bucket of two pages, as a driver of S3 and boto see it at once."""
 
-    access_key, secret_key, bucket = "key", "secret", "glance"
+    access_key, secret_key, bucket, scheme = "key", "secret", "glance", "s3+https"
 
     def __init__(self):
         self.pages = [{"Contents": [self.entry(A, 5), self.entry("logo.png", 1)]}, {}, {"Contents": [self.entry(B, 6)]}]
@@ -77,6 +77,7 @@ class Bucket:
 
     def _create_s3_client(self, location):
         assert (location.accesskey, location.secretkey) == ("key", "secret")
+        assert (location.bucket, location.scheme) == ("glance", "s3+https")
         return self
 
     def get_paginator(self, operation):

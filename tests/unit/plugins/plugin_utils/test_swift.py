@@ -6,6 +6,7 @@ import pytest
 from ansible_collections.glanceops.image_service.plugins.filter.store_files import FilterModule
 from ansible_collections.glanceops.image_service.plugins.filter.store_options import store_options
 from ansible_collections.glanceops.image_service.plugins.plugin_utils import swift
+from ansible_collections.glanceops.image_service.plugins.plugin_utils.drivers import drivers
 
 PASSWORD = {"swift_store_auth_address": "https://k/v3", "swift_store_user": "service:glance", "swift_store_key": "k"}
 APPLICATION = {
@@ -66,7 +67,9 @@ def test_no_option_of_the_store_has_a_key_any_more():
     assert options == {
         "objects": {
             "swift_store_config_file": "/etc/glance/swift-objects.conf",
+            "default_swift_reference": "ref1",
             "swift_store_container": "c",
+            "swift_store_use_trusts": True,
         }
     }
 
@@ -87,7 +90,7 @@ def test_a_reference_of_the_operators_own_stays_the_name():
 def test_a_file_of_the_operators_own_and_accounts_of_projects_stay_as_they_are(options):
     assert swift.files({"objects": store(**options)}) == []
     assert {**store_options({"objects": store(**options)})["objects"], **options} == {
-        "swift_store_auth_version": "3",
+        **drivers()["swift"]["defaults"],
         **options,
     }
 
