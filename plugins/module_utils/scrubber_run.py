@@ -1,7 +1,7 @@
 # Copyright: Contributors to the glanceops.image_service collection
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run of the scrubber that removes what is due, or the end of the one that is under way."""
+"""A run of the scrubber that removes what is due, or the end of the one that is under way, or what else it is for."""
 
 from __future__ import annotations
 
@@ -32,18 +32,10 @@ class ScrubError(Exception):
 
 def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Do one run of the module with its options *params*; return what it answers. Raises ScrubError."""
-    settling = params["state"] == "settled"
     try:
-        if not settling:
-            return scrub(params, check_mode)
-        if not check_mode:
-            settle(params["mode"], params["timeout"])
+        return _STATES[params["state"]](params, check_mode)
     except (ProgramError, service.ServiceError) as error:
-        wanted = (
-            "No run of the scrubber should be under way" if settling else "The images that are due should be scrubbed"
-        )
-        raise ScrubError(f"{wanted}, found: {ended(str(error))}") from error
-    return {"changed": False}
+        raise ScrubError(f"{_WANTED[params['state']]}, found: {ended(str(error))}") from error
 
 
 def scrub(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -63,6 +55,24 @@ def scrub(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         "waiting": after["count"],
         "msg": summary(before, after, check_mode),
     }
+
+
+def settled(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Wait for the end of the run that is under way; raises ServiceError."""
+    if not check_mode:
+        settle(params["mode"], params["timeout"])
+    return {"changed": False}
+
+
+def rekeyed(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Have no record of an image hold former keys of its store; raises ProgramError."""
+    if check_mode:
+        return {"changed": False, "msg": "Records of images were not looked at."}
+    answer = PendingImages(params, params["timeout"]).ask("rekey")
+    if answer["failed"]:
+        raise ProgramError("; ".join(answer["failed"]))
+    done = "".join(f" T{each[1:]}." for each in answer["done"])
+    return {"changed": bool(done), "msg": f"No record of an image holds former keys of its store.{done}"}
 
 
 def settle(mode: str, timeout: float) -> None:
@@ -114,3 +124,11 @@ def summary(before: dict[str, Any], after: dict[str, Any], check_mode: bool) -> 
     done = f"Scrubbed {due}" if before["due"] else "No image was due"
     waiting, size = count_of(after["count"], "image"), size_of(after["bytes"])
     return f"{done}; {f'{waiting} with {size} can still be restored' if after['count'] else 'none waits'}."
+
+
+_STATES = {"scrubbed": scrub, "settled": settled, "rekeyed": rekeyed}
+_WANTED = {
+    "scrubbed": "The images that are due should be scrubbed",
+    "settled": "No run of the scrubber should be under way",
+    "rekeyed": "The records of images should hold the present keys of their stores",
+}

@@ -14,6 +14,7 @@ description:
   - Runs the scrubber of this host once and fails, with their ids, when images that are due are not removed.
   - The run also takes up images that Glance deleted without their data, which wait for their time from then on.
   - Or waits until no run is under way any more that began earlier.
+  - Or writes the present keys of stores into the records of images, and fails if those keys do not show the images.
   - Glance's daemon does not tell when a run is over, so with O(mode=daemon) it is restarted, which begins a run, and
     what is left when none goes for 60 seconds is taken to be left behind. It is not restarted when nothing is due.
 options:
@@ -26,8 +27,10 @@ options:
     description:
       - With V(scrubbed), the images that are due now are removed.
       - With V(settled), no run is under way that began before.
+      - With V(rekeyed), no record of an image holds former keys of its store (S3, Swift), those of images that wait for
+        the scrubber included.
     type: str
-    choices: [scrubbed, settled]
+    choices: [scrubbed, settled, rekeyed]
     default: scrubbed
   timeout:
     description: Seconds to wait for the end of a run.
@@ -71,7 +74,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "mode": {"type": "str", "choices": ["timer", "daemon"], "default": "timer"},
-            "state": {"type": "str", "choices": ["scrubbed", "settled"], "default": "scrubbed"},
+            "state": {"type": "str", "choices": ["scrubbed", "settled", "rekeyed"], "default": "scrubbed"},
             "timeout": {"type": "int", "default": 1800},
             **PendingImages.OPTIONS,
         },

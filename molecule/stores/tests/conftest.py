@@ -17,8 +17,8 @@ from testing.traffic import Traffic, at_work
 STORES = ("file", "ceph", "s3", "swift")
 CEPH_USERS = ("glance", "glance2")
 SWIFT_USERS = ("images", "images2")
-# All in all the machine has few cores, and each request to a store is several.
-PER_SECOND = 5
+# To each store: the machine of the lab has few cores, and each request to a store is several.
+PER_SECOND = 2
 EXPORTED = "/var/lib/ceph/{}.key"
 
 

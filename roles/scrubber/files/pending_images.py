@@ -1020,7 +1020,14 @@ def delete_data(uri: str, store: str | None, config_file: str) -> None:
 # ------------------------------------------------------------------------------------------- locations that carry keys
 
 
-def rekey(options: argparse.Namespace) -> tuple[list[str], list[str]]:
+def rekey(options: argparse.Namespace) -> int:
+    """Write the present keys of stores into the locations of images."""
+    done, failed = present_keys(options)
+    print(json.dumps({"done": done, "failed": failed}))
+    return 0
+
+
+def present_keys(options: argparse.Namespace) -> tuple[list[str], list[str]]:
     """Have no location carry former keys of its store; returns (what was done, what failed).
 
     Up to 2026.1 Glance reads an image in S3 with the keys in its location, and every release one in Swift
@@ -1107,7 +1114,7 @@ def mend_all(
     options: argparse.Namespace, only: set[str] | None = None, kinds: Iterable[str] = ()
 ) -> tuple[list[str], list[str]]:
     """Put right all that can be, of the images *only* and by the ways *kinds*; returns (what was done, what failed)."""
-    done, failed = rekey(options) if only is None else ([], [])
+    done, failed = present_keys(options) if only is None else ([], [])
     look = Look(options, only=only)
     mender = Mender(look)
     for finding in image_audit.judge(look.survey):
@@ -1150,7 +1157,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Look after the images that wait to be scrubbed.")
     parser.add_argument("--config-file", default=CONFIG_FILE, help="the scrubber's configuration")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in (scrub, check, mend, audit, probe, show, postpone, restore):
+    for verb in (scrub, check, mend, audit, rekey, probe, show, postpone, restore):
         added = verbs.add_parser(verb.__name__, help=(verb.__doc__ or "").splitlines()[0])
         added.set_defaults(run=verb)
         if verb in (scrub, check, mend, audit, postpone):

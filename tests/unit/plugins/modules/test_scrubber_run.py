@@ -273,6 +273,43 @@ def test_check_mode_does_not_wait(host, mode):
     assert host.calls == []
 
 
+# ------------------------------------------------------------------------------------------------------- keys of stores
+
+
+@pytest.mark.parametrize(
+    ("done", "msg"),
+    [
+        ([], "No record of an image holds former keys of its store."),
+        (
+            ["the store s3: 2 locations have its present keys now"],
+            "No record of an image holds former keys of its store. The store s3: 2 locations have its present keys now.",
+        ),
+    ],
+)
+def test_present_keys_are_written(host, done, msg):
+    host.write("answer", json.dumps({"done": done, "failed": []}))
+    host.on("rekey", "cat answer")
+    result = run(host, state="rekeyed")
+    assert (result["changed"], result["msg"]) == (bool(done), msg)
+    assert host.calls == ["pending_images rekey"]
+
+
+def test_keys_that_show_no_image_are_told(host):
+    host.write("answer", json.dumps({"done": [], "failed": ["the store s3 should have images, found none"]}))
+    host.on("rekey", "cat answer")
+    result = run(host, state="rekeyed")
+    assert result["failed"]
+    assert result["msg"] == (
+        "The records of images should hold the present keys of their stores, found: the store s3 should have images, "
+        "found none."
+    )
+
+
+def test_check_mode_writes_no_keys(host):
+    assert run(host, check_mode=True, state="rekeyed")["changed"] is False
+    assert host.calls == []
+
+
 # ----------------------------------------------------------------------------------------------------------- the daemon
 
 
