@@ -281,8 +281,8 @@ def test_check_mode_does_not_wait(host, mode):
     [
         ([], "No record of an image holds former keys of its store."),
         (
-            ["the store s3: 2 locations have its present keys now"],
-            "No record of an image holds former keys of its store. The store s3: 2 locations have its present keys now.",
+            ["the store s3: 2 locations have its keys now"],
+            "No record of an image holds former keys of its store. The store s3: 2 locations have its keys now.",
         ),
     ],
 )
