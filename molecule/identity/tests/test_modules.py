@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import http.client
 import json
 import re
 import time
@@ -48,21 +46,9 @@ def auth(keystone_url, users_password):
 
 
 @pytest.fixture(scope="module")
-def application_credential(keystone, users_password):
+def application_credential(keystone):
     """Give id and secret of an application credential that u1 makes."""
-    token = keystone.token("u1")
-
-    def ask(method, path, body=None):
-        with contextlib.closing(http.client.HTTPConnection(keystone.address, 5000, timeout=60)) as connection:
-            headers = {"X-Auth-Token": token, "X-Subject-Token": token, "Content-Type": "application/json"}
-            connection.request(method, path, body and json.dumps(body), headers)
-            return json.loads(connection.getresponse().read())
-
-    user = ask("GET", "/v3/auth/tokens")["token"]["user"]["id"]
-    body = {"application_credential": {"name": f"modules-{time.time_ns()}", "roles": [{"name": "member"}]}}
-    made = ask("POST", f"/v3/users/{user}/application_credentials", body)["application_credential"]
-    assert users_password not in str(made)
-    return made["id"], made["secret"]
+    return keystone.application_credential(keystone.token("u1"))
 
 
 @pytest.fixture(scope="module")

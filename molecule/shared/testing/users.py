@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,24 +28,34 @@ class Keystone:
     password: str
     context: ssl.SSLContext | None = None
 
-    def token(self, user: str) -> str:
-        """Log in as a user of `USERS`."""
+    def token(self, user: str, password: str = "", project: str = "") -> str:
+        """Log in as a user of `USERS`, or with another password and project."""
         domain = {"id": "default"}
-        body = {
-            "auth": {
-                "identity": {
-                    "methods": ["password"],
-                    "password": {"user": {"name": user, "domain": domain, "password": self.password}},
-                },
-                "scope": {"project": {"name": USERS[user], "domain": domain}},
-            }
-        }
+        named = {"name": user, "domain": domain, "password": password or self.password}
+        scope = {"project": {"name": project or USERS[user], "domain": domain}}
+        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": named}}, "scope": scope}}
+        return str(self._asked("", "POST", "/v3/auth/tokens", body)[0]["x-subject-token"])
+
+    def ask(self, token: str, method: str, path: str, body: Any = None) -> Any:
+        """Ask with a token; gives what the answer says."""
+        return self._asked(token, method, path, body)[1]
+
+    def application_credential(self, token: str) -> tuple[str, str]:
+        """Make an application credential of who has the token; gives its id and its secret."""
+        user = self.ask(token, "GET", "/v3/auth/tokens")["token"]["user"]["id"]
+        body = {"application_credential": {"name": f"made-{time.time_ns()}"}}
+        made = self.ask(token, "POST", f"/v3/users/{user}/application_credentials", body)["application_credential"]
+        return made["id"], made["secret"]
+
+    def _asked(self, token: str, method: str, path: str, body: Any) -> tuple[dict[str, str], Any]:
+        headers = {"X-Auth-Token": token, "X-Subject-Token": token} if token else {}
         with contextlib.closing(connect(self.address, 5000, self.context, 60)) as connection:
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", "/v3/auth/tokens", json.dumps(body), headers)
+            headers["Content-Type"] = "application/json"
+            connection.request(method, path, body and json.dumps(body), headers)
             answer = connection.getresponse()
-            assert answer.status == 201, (answer.status, answer.read())
-            return str(answer.getheader("X-Subject-Token"))
+            text = answer.read()
+            assert answer.status in (200, 201), (answer.status, text)
+            return {name.lower(): value for name, value in answer.getheaders()}, json.loads(text)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import testinfra
-from testing.api import Api, connect
+from testing.api import Api
 from testing.traffic import Traffic, at_work
 
 STORES = ("file", "ceph", "s3", "swift")
@@ -107,14 +107,14 @@ class Storage:
         (found,) = self.ask_keystone("GET", f"/v3/users?name={user}")["users"]
         self.ask_keystone("PATCH", f"/v3/users/{found['id']}", {"user": {"enabled": enabled}})
 
+    def swift_token(self) -> str:
+        """Log in as the user that the store in Swift has."""
+        number = self.site["keys"]
+        password = (self.lab / f"secrets/swift_{number}").read_text().strip()
+        return self.keystone.token(SWIFT_USERS[number], password, "service")
+
     def ask_keystone(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"X-Auth-Token": self.keystone.token("admin"), "Content-Type": "application/json"}
-        with contextlib.closing(connect(self.keystone.address, 5000, None, 60)) as connection:
-            connection.request(method, path, json.dumps(body) if body else None, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-            assert answer.status in (200, 201), (answer.status, text)
-            return json.loads(text)
+        return self.keystone.ask(self.keystone.token("admin"), method, path, body)
 
 
 @pytest.fixture(scope="session")

@@ -138,11 +138,10 @@ def test_an_image_comes_back_from_another_host(as_user, store, size, chunked):
 
 def test_an_image_is_copied_to_all_stores_and_removed_from_all(as_user, wait_until, playbook, uploaded, u1):
     size = 100 * MIB + 1
-    image = uploaded("file", size)
-    copied = u1.request("POST", f"/v2/images/{image}/import", {"method": {"name": "copy-image"}, "all_stores": True})
+    image, admin = uploaded("file", size), as_user("admin")
+    copied = admin.request("POST", f"/v2/images/{image}/import", {"method": {"name": "copy-image"}, "all_stores": True})
     assert copied.status == 202, copied
     wait_until(lambda: set(u1.show(image)["stores"].split(",")) == set(STORES), COPY_SECONDS)
-    admin = as_user("admin")
     for store in STORES[:-1]:
         # The data is read from one of those that are left.
         assert admin.request("DELETE", f"/v2/stores/{store}/{image}").status == 204
@@ -153,6 +152,28 @@ def test_an_image_is_copied_to_all_stores_and_removed_from_all(as_user, wait_unt
     assert playbook("scrub.yml").rc == 0
     audited = playbook("audit.yml")
     assert audited.rc == 0, audited.output
+
+
+def test_swift_is_used_with_an_application_credential(storage, hosts, site_of_all, uploaded, u1, playbook):
+    number, secret = storage.keystone.application_credential(storage.swift_token())
+    kept, deleted = uploaded("swift"), uploaded("swift", 100 * MIB + 1)
+    stores = hosts["api1"].ansible.get_variables()["glance_stores"]
+    options = {
+        name: value
+        for name, value in stores["swift"]["options"].items()
+        if name not in ("swift_store_user", "swift_store_key")
+    }
+    options["swift_store_application_credential_id"] = number
+    options["swift_store_application_credential_secret"] = secret
+    run = site_of_all({"glance_stores": {**stores, "swift": {"driver": "swift", "options": options}}})
+    assert run.rc == 0, run.output
+    assert secret not in run.output
+    assert u1.download(kept) == digest(MIB + 1)
+    assert u1.download(uploaded("swift", 100 * MIB + 1)) == digest(100 * MIB + 1)
+    assert u1.request("DELETE", f"/v2/images/{deleted}").status == 204
+    u1.made.remove(deleted)
+    scrubbed = playbook("scrub.yml", {"glance_scrub_time": 0})
+    assert scrubbed.rc == 0, scrubbed.output
 
 
 # ------------------------------------------------------------------------------------------------------------- a proxy
