@@ -86,7 +86,8 @@ class Storage:
     def revoke(self, number: int) -> None:
         """Have one of the two keys of each store open nothing any more."""
         user = f"client.{CEPH_USERS[number]}"
-        self.ceph.check_output("ceph auth export %s -o %s && ceph auth del %s", user, EXPORTED.format(user), user)
+        export = "umask 077; ceph auth export %s -o %s && ceph auth del %s"
+        self.ceph.check_output(export, user, EXPORTED.format(user), user)
         key = self.s3_keys()[number]["access_key"]
         self.ceph.check_output("radosgw-admin key rm --uid glance --key-type s3 --access-key %s", key)
         self.enable(SWIFT_USERS[number], False)

@@ -193,9 +193,9 @@ def test_what_goes_out_goes_through_the_proxy_and_no_question_to_keystone(
         answer = u1.request("POST", f"/v2/images/{image}/import", wanted)
         assert answer.status == 202, answer
         wait_until(lambda: u1.show(image)["status"] == "active", 60)
-    asked = hosts["swift1"].check_output("cat /var/log/tinyproxy/tinyproxy.log")
+    asked = hosts["swift1"].check_output("journalctl --quiet --no-pager --unit tinyproxy")
     assert "s3.lab" in asked
-    assert url in asked
+    assert f"GET {url}/zeros" in asked
     assert f"{keystone.address}:5000" not in asked
 
 

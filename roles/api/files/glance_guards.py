@@ -16,6 +16,7 @@ import logging
 import os
 import socket
 import threading
+import time
 import urllib.parse
 import urllib.request
 
@@ -424,6 +425,10 @@ def refused_json(value: Any) -> str | None:
     return "Request body holds a NUL." if "\\u0000" in text.replace("\\\\", "") else None
 
 
+# How long the rest of a refused body is read, in seconds, and how much at once, in bytes.
+REST_SECONDS, REST_BLOCK = 10, 65536
+
+
 class Guard:
     """The filter, outermost in the pipeline: without it, an exception that nobody caught cuts the connection."""
 
@@ -433,6 +438,19 @@ class Guard:
         self.longest_id = longest_id
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        """Answer, and read what is left of the body of a request that was refused."""
+        statuses, source = [], environ.get("wsgi.input")
+
+        def begin(status: str, *rest: Any) -> Any:
+            statuses.append(status)
+            return start_response(status, *rest)
+
+        body = self.respond(environ, begin)
+        if statuses and statuses[-1] >= "4":
+            read_rest(environ, source)
+        return body
+
+    def respond(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         """Answer 400 for a URL that is no text, and 500 for what Glance let fall."""
         reason = refused_url(environ)
         if reason:
@@ -451,6 +469,25 @@ class Guard:
         except Exception:
             LOG.exception("A request ended with an exception that nobody caught")
             return answer(start_response, "500 Internal Server Error", "The server has failed; its log has the reason.")
+
+
+def read_rest(environ: Mapping[str, Any], source: Any) -> None:
+    """Read the rest of a body from *source*, the input of the request, for some seconds.
+
+    uWSGI closes the connection with the data that is left there, which resets it, and a load balancer answers 502 in
+    place of what Glance said (RFC 9112, 9.6). Glance's server before uWSGI reads the rest by itself.
+    """
+    try:
+        import uwsgi
+    except ImportError:
+        return
+    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    read = uwsgi.chunked_read if chunked else lambda: source.read(REST_BLOCK)
+    deadline = time.monotonic() + REST_SECONDS
+    # The client may be gone.
+    with contextlib.suppress(OSError):
+        while (chunked or environ.get("CONTENT_LENGTH")) and read() and time.monotonic() < deadline:
+            pass
 
 
 def answer(start_response: Callable, status: str, text: str) -> list[bytes]:

@@ -6,10 +6,12 @@ import contextlib
 import datetime
 import http.server
 import importlib.util
+import io
 import ipaddress
 import json
 import pathlib
 import socket
+import sys
 import threading
 import types
 import urllib.parse
@@ -319,6 +321,42 @@ def test_the_filter_answers_what_glance_lets_fall(guards, caplog):
     assert status == "400 Bad Request"
     long = guards.Guard(failing(AssertionError("never asked")).application, lambda: 64)
     assert call(long, HTTP_X_OPENSTACK_REQUEST_ID="x" * 65)[0].startswith("431 ")
+
+
+@pytest.mark.parametrize("coding", [{"CONTENT_LENGTH": "200000"}, {"HTTP_TRANSFER_ENCODING": "Chunked"}])
+@pytest.mark.parametrize(("status", "read"), [("503 Service Unavailable", True), ("201 Created", False)])
+def test_the_rest_of_a_refused_body_is_read_before_the_answer(guards, monkeypatch, coding, status, read):
+    source = io.BytesIO(bytes(200_000))
+    uwsgi = types.SimpleNamespace(chunked_read=lambda: source.read(1000))
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+
+    def application(environ, start_response):
+        environ["wsgi.input"].read(10)
+        environ["wsgi.input"] = None
+        return guards.answer(start_response, status, "said")
+
+    assert call(guards.Guard(application), **coding, **{"wsgi.input": source}) == (status, f"{status}\n\nsaid\n")
+    assert source.tell() == (200_000 if read else 10)
+
+
+@pytest.mark.parametrize("environ", [{"CONTENT_LENGTH": ""}, {}])
+def test_a_refused_request_without_a_body_is_answered_at_once(guards, monkeypatch, environ):
+    monkeypatch.setitem(sys.modules, "uwsgi", types.SimpleNamespace(chunked_read=None))
+    refusing = guards.Guard(lambda _environ, start_response: guards.answer(start_response, "404 Not Found", "none"))
+    assert call(refusing, **environ)[0] == "404 Not Found"
+
+
+def test_a_body_without_an_end_or_a_client_is_not_waited_for(guards, monkeypatch):
+    monkeypatch.setattr(guards, "REST_SECONDS", 0.05)
+    monkeypatch.setitem(sys.modules, "uwsgi", types.SimpleNamespace(chunked_read=lambda: b"x"))
+    refusing = guards.Guard(lambda _environ, start_response: guards.answer(start_response, "404 Not Found", "none"))
+    assert call(refusing, HTTP_TRANSFER_ENCODING="chunked")[0] == "404 Not Found"
+
+    def gone():
+        raise OSError("unable to receive chunked part")
+
+    monkeypatch.setitem(sys.modules, "uwsgi", types.SimpleNamespace(chunked_read=gone))
+    assert call(refusing, HTTP_TRANSFER_ENCODING="chunked")[0] == "404 Not Found"
 
 
 def test_a_release_without_a_guarded_function_does_not_start(guards):
