@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import secrets
 import threading
@@ -11,6 +10,7 @@ import time
 
 import pytest
 from testing.api import MIB
+from testing.content import blocks, digest
 from testing.crowd import ROUNDS, USERS, work
 from testing.web import served
 
@@ -18,20 +18,6 @@ SIZES = (64 << 10, 8 * MIB, 8 * MIB + 1, 1024 * MIB)
 API_HOSTS = ("api1", "api2", "api3")
 # glance_store's driver gives up a request to Ceph after this (rados_connect_timeout in roles/common/files/drivers.yml).
 GIVES_UP = 30
-
-
-def blocks(size, block=None):
-    """Give so many bytes that can be made again."""
-    block = block or hashlib.sha256(str(size).encode()).digest() * (MIB // 32)
-    for start in range(0, size, MIB):
-        yield block[: min(MIB, size - start)]
-
-
-def digest(size):
-    found = hashlib.sha256()
-    for block in blocks(size):
-        found.update(block)
-    return found.hexdigest()
 
 
 @pytest.fixture

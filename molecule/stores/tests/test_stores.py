@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 import urllib.parse
 
 import pytest
 from testing.api import MIB
+from testing.content import blocks, digest
 from testing.web import served
 
 STORES = ("file", "ceph", "s3", "swift")
@@ -15,20 +15,6 @@ NEW = "2026.2"
 # Swift cuts what is larger than 64 MiB into segments of 16.
 SIZES = (64 << 10, 64 * MIB, 100 * MIB + 1)
 COPY_SECONDS = 120
-
-
-def blocks(size):
-    """Give so many bytes that can be made again."""
-    block = hashlib.sha256(str(size).encode()).digest() * (MIB // 32)
-    for start in range(0, size, MIB):
-        yield block[: min(MIB, size - start)]
-
-
-def digest(size):
-    found = hashlib.sha256()
-    for block in blocks(size):
-        found.update(block)
-    return found.hexdigest()
 
 
 def whole(seen):
