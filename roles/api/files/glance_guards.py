@@ -14,6 +14,7 @@ import ipaddress
 import json
 import logging
 import os
+import select
 import socket
 import threading
 import time
@@ -425,8 +426,8 @@ def refused_json(value: Any) -> str | None:
     return "Request body holds a NUL." if "\\u0000" in text.replace("\\\\", "") else None
 
 
-# How long the rest of a refused body is read, in seconds, and how much at once, in bytes.
-REST_SECONDS, REST_BLOCK = 10, 65536
+# How long the rest of a refused body is read and waited for, in seconds, and how much is read at once, in bytes.
+REST_SECONDS, REST_IDLE, REST_BLOCK = 10, 2, 16384
 
 
 class Guard:
@@ -439,7 +440,13 @@ class Guard:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         """Answer, and read what is left of the body of a request that was refused."""
-        statuses, source = [], environ.get("wsgi.input")
+        try:
+            import uwsgi
+        except ImportError:
+            # Glance's server before uWSGI reads the rest by itself.
+            return self.respond(environ, start_response)
+        statuses = []
+        source = environ["wsgi.input"] = Reader(environ.get("wsgi.input"))
 
         def begin(status: str, *rest: Any) -> Any:
             statuses.append(status)
@@ -447,7 +454,7 @@ class Guard:
 
         body = self.respond(environ, begin)
         if statuses and statuses[-1] >= "4":
-            read_rest(environ, source)
+            read_rest(uwsgi, environ, source)
         return body
 
     def respond(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
@@ -471,22 +478,27 @@ class Guard:
             return answer(start_response, "500 Internal Server Error", "The server has failed; its log has the reason.")
 
 
-def read_rest(environ: Mapping[str, Any], source: Any) -> None:
-    """Read the rest of a body from *source*, the input of the request, for some seconds.
+def read_rest(uwsgi: Any, environ: Mapping[str, Any], source: Reader) -> None:
+    """Read what is left of a body in *source*, as long as it comes and for some seconds at most.
 
-    uWSGI closes the connection with the data that is left there, which resets it, and a load balancer answers 502 in
-    place of what Glance said (RFC 9112, 9.6). Glance's server before uWSGI reads the rest by itself.
+    uWSGI closes a connection with the data that is left there, which resets it, and a load balancer answers 502 in
+    place of what Glance said (RFC 9112, 9.6). *uwsgi* is its module.
     """
-    try:
-        import uwsgi
-    except ImportError:
-        return
-    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-    read = uwsgi.chunked_read if chunked else lambda: source.read(REST_BLOCK)
     deadline = time.monotonic() + REST_SECONDS
-    # The client may be gone.
+
+    def read_chunk() -> bytes:
+        return uwsgi.chunked_read(REST_IDLE)
+
+    def read_sized() -> bytes:
+        left = int(environ.get("CONTENT_LENGTH") or 0) - source.count
+        if left <= 0 or not select.select([uwsgi.connection_fd()], [], [], REST_IDLE)[0]:
+            return b""
+        return source.read(min(left, REST_BLOCK))
+
+    read = read_chunk if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower() else read_sized
+    # The client may be gone, or its data late.
     with contextlib.suppress(OSError):
-        while (chunked or environ.get("CONTENT_LENGTH")) and read() and time.monotonic() < deadline:
+        while read() and time.monotonic() < deadline:
             pass
 
 
@@ -662,19 +674,22 @@ RETRY_AFTER = 30
 
 
 class Reader:
-    """Data of a user on its way to a store, which remembers whether it was the user who failed."""
+    """Data of a user, which remembers how many bytes were read, and whether it was the user who failed."""
 
     def __init__(self, data: Any) -> None:
         self.data = data
+        self.count = 0
         self.failed = False
 
     def read(self, *size: int) -> bytes:
         """Read from the data of the user."""
         try:
-            return self.data.read(*size)
+            found = self.data.read(*size)
         except BaseException:
             self.failed = True
             raise
+        self.count += len(found)
+        return found
 
     def __iter__(self) -> Iterator[bytes]:
         """Go through the data of the user."""

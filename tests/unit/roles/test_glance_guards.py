@@ -323,40 +323,58 @@ def test_the_filter_answers_what_glance_lets_fall(guards, caplog):
     assert call(long, HTTP_X_OPENSTACK_REQUEST_ID="x" * 65)[0].startswith("431 ")
 
 
-@pytest.mark.parametrize("coding", [{"CONTENT_LENGTH": "200000"}, {"HTTP_TRANSFER_ENCODING": "Chunked"}])
-@pytest.mark.parametrize(("status", "read"), [("503 Service Unavailable", True), ("201 Created", False)])
-def test_the_rest_of_a_refused_body_is_read_before_the_answer(guards, monkeypatch, coding, status, read):
-    source = io.BytesIO(bytes(200_000))
-    uwsgi = types.SimpleNamespace(chunked_read=lambda: source.read(1000))
-    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+@pytest.fixture
+def uwsgi(monkeypatch):
+    """Have a server whose connection has data; gives the data and the other end of the connection."""
+    source, (ours, theirs) = io.BytesIO(bytes(200_000)), socket.socketpair()
+    theirs.sendall(b"x")
+    module = types.SimpleNamespace(chunked_read=lambda _idle: source.read(1000), connection_fd=ours.fileno)
+    monkeypatch.setitem(sys.modules, "uwsgi", module)
+    with ours, theirs:
+        yield types.SimpleNamespace(source=source, module=module, ours=ours)
+
+
+def refusing(guards, status="404 Not Found"):
+    """Give an application that reads ten bytes and answers."""
 
     def application(environ, start_response):
         environ["wsgi.input"].read(10)
         environ["wsgi.input"] = None
         return guards.answer(start_response, status, "said")
 
-    assert call(guards.Guard(application), **coding, **{"wsgi.input": source}) == (status, f"{status}\n\nsaid\n")
-    assert source.tell() == (200_000 if read else 10)
+    return guards.Guard(application)
 
 
-@pytest.mark.parametrize("environ", [{"CONTENT_LENGTH": ""}, {}])
-def test_a_refused_request_without_a_body_is_answered_at_once(guards, monkeypatch, environ):
-    monkeypatch.setitem(sys.modules, "uwsgi", types.SimpleNamespace(chunked_read=None))
-    refusing = guards.Guard(lambda _environ, start_response: guards.answer(start_response, "404 Not Found", "none"))
-    assert call(refusing, **environ)[0] == "404 Not Found"
+@pytest.mark.parametrize("coding", [{"CONTENT_LENGTH": "200000"}, {"HTTP_TRANSFER_ENCODING": "Chunked"}])
+@pytest.mark.parametrize(("status", "read"), [("503 Service Unavailable", True), ("201 Created", False)])
+def test_the_rest_of_a_refused_body_is_read_before_the_answer(guards, uwsgi, coding, status, read):
+    said = call(refusing(guards, status), **coding, **{"wsgi.input": uwsgi.source})
+    assert said == (status, f"{status}\n\nsaid\n")
+    assert uwsgi.source.tell() == (200_000 if read else 10)
 
 
-def test_a_body_without_an_end_or_a_client_is_not_waited_for(guards, monkeypatch):
+@pytest.mark.parametrize("environ", [{"CONTENT_LENGTH": ""}, {}, {"CONTENT_LENGTH": "10"}])
+def test_a_refused_request_with_nothing_left_is_answered_at_once(guards, uwsgi, environ):
+    uwsgi.module.connection_fd = None
+    assert call(refusing(guards), **environ, **{"wsgi.input": uwsgi.source})[0] == "404 Not Found"
+    assert uwsgi.source.tell() == 10
+
+
+def test_a_body_that_does_not_come_or_does_not_end_is_not_waited_for(guards, monkeypatch, uwsgi):
+    monkeypatch.setattr(guards, "REST_IDLE", 0.05)
     monkeypatch.setattr(guards, "REST_SECONDS", 0.05)
-    monkeypatch.setitem(sys.modules, "uwsgi", types.SimpleNamespace(chunked_read=lambda: b"x"))
-    refusing = guards.Guard(lambda _environ, start_response: guards.answer(start_response, "404 Not Found", "none"))
-    assert call(refusing, HTTP_TRANSFER_ENCODING="chunked")[0] == "404 Not Found"
+    uwsgi.ours.recv(1)
+    assert call(refusing(guards), CONTENT_LENGTH="200000", **{"wsgi.input": uwsgi.source})[0] == "404 Not Found"
+    assert uwsgi.source.tell() == 10
+    uwsgi.module.chunked_read = lambda _idle: b"x"
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": uwsgi.source}
+    assert call(refusing(guards), **chunked)[0] == "404 Not Found"
 
-    def gone():
+    def gone(_idle):
         raise OSError("unable to receive chunked part")
 
-    monkeypatch.setitem(sys.modules, "uwsgi", types.SimpleNamespace(chunked_read=gone))
-    assert call(refusing, HTTP_TRANSFER_ENCODING="chunked")[0] == "404 Not Found"
+    uwsgi.module.chunked_read = gone
+    assert call(refusing(guards), **chunked)[0] == "404 Not Found"
 
 
 def test_a_release_without_a_guarded_function_does_not_start(guards):
