@@ -833,6 +833,27 @@ def guard_accounts(utils: Any) -> None:
     replace(utils.SwiftParams, "_load_config", loading)
 
 
+def guard_s3_keys(driver: type) -> None:
+    """Have images of a newer release read beside it, as in an upgrade: 2026.2 writes no keys into locations in S3.
+
+    *driver* is glance_store._drivers.s3.Store. What is not in its own bucket gets no keys: a user may have given that
+    location.
+    """
+    if not inspect.signature(driver._create_s3_client).parameters.keys() - {"self"}:
+        return
+
+    def creating(create: Callable) -> Callable:
+        @functools.wraps(create)
+        def create_with_keys(self: Any, location: Any) -> Any:
+            if not location.accesskey and location.bucket == self.bucket:
+                location.accesskey, location.secretkey = self.access_key, self.secret_key
+            return create(self, location)
+
+        return create_with_keys
+
+    replace(driver, "_create_s3_client", creating)
+
+
 def guard_checksums(environment: MutableMapping[str, str]) -> None:
     """Have boto3 send checksums to S3 only where they are required, as Glance does from 2026.1 on.
 
@@ -870,6 +891,7 @@ def install() -> None:
     from glance.db.sqlalchemy import models
     from glance_store import capabilities, exceptions
     from glance_store._drivers import http as http_driver
+    from glance_store._drivers import s3 as s3_driver
     from glance_store._drivers.swift import store as swift_driver
     from glance_store._drivers.swift import utils as swift_utils
     from oslo_config import cfg
@@ -911,6 +933,7 @@ def install() -> None:
     guard_ranges(image_data.ResponseSerializer, webob.exc.HTTPBadRequest, exceptions.StoreRandomGetNotSupported)
     guard_segments(swift_driver.BaseStore)
     guard_accounts(swift_utils)
+    guard_s3_keys(s3_driver.Store)
     guard_checksums(os.environ)
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 

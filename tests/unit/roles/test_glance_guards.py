@@ -649,3 +649,28 @@ def test_s3_is_sent_checksums_where_they_are_required_or_wanted(guards):
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_supported",
         "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
     }
+
+
+def test_images_in_s3_of_a_newer_release_are_read_with_the_keys_of_the_store(guards):
+    class Store:
+        access_key, secret_key, bucket = "k", "s", "glance"
+
+        def _create_s3_client(self, location):
+            return location.accesskey, getattr(location, "secretkey", None)
+
+    guards.guard_s3_keys(Store)
+    locations = [
+        types.SimpleNamespace(accesskey=None, bucket="glance"),
+        types.SimpleNamespace(accesskey=None, bucket="of-a-user"),
+        types.SimpleNamespace(accesskey="former", secretkey="f", bucket="glance"),
+    ]
+    assert [Store()._create_s3_client(each) for each in locations] == [("k", "s"), (None, None), ("former", "f")]
+
+
+def test_a_driver_of_s3_that_reads_no_keys_stays_as_it_is(guards):
+    class Store:
+        def _create_s3_client(self):
+            return "client"
+
+    guards.guard_s3_keys(Store)
+    assert Store()._create_s3_client() == "client"
