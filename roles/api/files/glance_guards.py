@@ -709,10 +709,10 @@ def is_store_failure(error: Exception, exceptions: Any) -> bool:
     A driver without a connection has lost its capabilities, and says that it takes no data.
     """
     lost = (exceptions.BadStoreConfiguration, exceptions.StoreAddDisabled, exceptions.StoreGetNotSupported)
+    if isinstance(error, exceptions.UnsupportedBackend):
+        return False
     library = type(error).__module__.partition(".")[0]
-    return (
-        type(error) is exceptions.BackendException or isinstance(error, (OSError, *lost)) or library in STORE_LIBRARIES
-    )
+    return isinstance(error, (OSError, exceptions.BackendException, *lost)) or library in STORE_LIBRARIES
 
 
 def guard_stores(package: Any, exceptions: Any, writes: Callable[[Any], bool], unavailable: Callable) -> None:

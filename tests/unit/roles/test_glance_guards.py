@@ -458,7 +458,10 @@ def test_what_can_be_deleted_can_be_deleted_later(guards):
 
 
 def error(name, base=Exception, module=__name__):
-    return type(name, (base,), {"__module__": module, "__init__": lambda self, message: base.__init__(self, message)})
+    def begin(self, message):
+        base.__init__(self, message)
+
+    return type(name, (base,), {"__module__": module, "__init__": begin})
 
 
 # Those of glance_store.
