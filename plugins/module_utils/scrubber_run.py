@@ -71,7 +71,7 @@ def rekeyed(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     answer = PendingImages(params, params["timeout"]).ask("rekey")
     if answer["failed"]:
         raise ProgramError("; ".join(answer["failed"]))
-    done = "".join(f" T{each[1:]}." for each in answer["done"])
+    done = "".join(f" {each[0].upper()}{each[1:]}." for each in answer["done"])
     return {"changed": bool(done), "msg": f"No record of an image holds former keys of its store.{done}"}
 
 

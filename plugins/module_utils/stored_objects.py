@@ -212,7 +212,7 @@ def s3_present(store: Any, uri: str, image_id: str) -> str:
     """Return a URI as the driver would write it now: with the present keys, or without any if it reads none there."""
     found = _URI.match(uri)
     own = found and (found["host"], found["container"], found["name"]) == (_host(store.s3_host), store.bucket, image_id)
-    if not found or not own or not found["keys"]:
+    if not found or not own:
         return uri
     keys = f"{store.access_key}:{store.secret_key}@" if s3_reads_keys(store) else ""
     return f"{found['scheme']}://{keys}{found['host']}/{found['container']}/{found['name']}"

@@ -29,8 +29,6 @@ ACCOUNT = {
     "swift_store_project_id": "project_id",
 }
 """Options of a store that an account in a file has by other names."""
-OWN_REFERENCE = "ref1"
-"""Glance's default: hosts whose account is still in options find by it what others have uploaded."""
 SERVICES = ["api", "scrubber"]
 
 
@@ -47,8 +45,12 @@ def has_account(store: Mapping[str, Any]) -> bool:
 
 
 def reference(store: Mapping[str, Any]) -> str:
-    """Return the name of the account of a store."""
-    return str((store.get("options") or {}).get(REFERENCE) or OWN_REFERENCE)
+    """Return the name of the account of a store.
+
+    Without one of the operator's it is Glance's default, by which hosts with the account in options find what others
+    have uploaded.
+    """
+    return str((store.get("options") or {}).get(REFERENCE) or drivers()[SWIFT]["defaults"][REFERENCE])
 
 
 def options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:

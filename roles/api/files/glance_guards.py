@@ -437,13 +437,16 @@ class Guard:
         """*longest_id* gives the length in characters that a request's id may have; 0: any."""
         self.application = application
         self.longest_id = longest_id
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
-        """Answer, and read what is left of the body of a request that was refused."""
         try:
             import uwsgi
         except ImportError:
-            # Glance's server before uWSGI reads the rest by itself.
+            # Glance's server before uWSGI reads the rest of a body by itself.
+            uwsgi = None
+        self.uwsgi = uwsgi
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        """Answer, and read what is left of the body of a request that was refused."""
+        if not self.uwsgi:
             return self.respond(environ, start_response)
         statuses = []
         source = environ["wsgi.input"] = Reader(environ.get("wsgi.input"))
@@ -454,7 +457,7 @@ class Guard:
 
         body = self.respond(environ, begin)
         if statuses and statuses[-1] >= "4":
-            read_rest(uwsgi, environ, source)
+            read_rest(self.uwsgi, environ, source)
         return body
 
     def respond(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:

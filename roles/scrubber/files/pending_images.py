@@ -6,6 +6,7 @@ scrub    Mend, run glance-scrubber once, and fail, with their ids, if images tha
 check    Mend, and fail, with their ids, if images wait for longer than they should.
 mend     Put right what the database and the stores disagree in, where nothing can be lost; prints one line of JSON.
 audit    Print what they disagree in as one line of JSON; changes nothing.
+rekey    Write the present keys of stores into the locations of images; prints one line of JSON.
 probe    Look whether the configuration, the database and all stores can be used.
 show     Print how many images wait, as one line of JSON.
 postpone Keep the scrubber from an image for the next hour, and print what is known of it as one line of JSON.
