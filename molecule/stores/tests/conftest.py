@@ -18,7 +18,7 @@ STORES = ("file", "ceph", "s3", "swift")
 CEPH_USERS = ("glance", "glance2")
 SWIFT_USERS = ("images", "images2")
 # To each store: the machine of the lab has few cores, and each request to a store is several.
-PER_SECOND = 2
+PER_SECOND = 5
 EXPORTED = "/var/lib/ceph/{}.key"
 
 

@@ -187,22 +187,28 @@ def test_what_goes_out_goes_through_the_proxy_and_no_question_to_keystone(
 
 # ----------------------------------------------------------------------------------------------- each is away in turn
 
-CEPH = ("ceph1", "ceph-osd@0")
+CEPH, S3, SWIFT = ("ceph1", "ceph-osd@0"), ("ceph1", "ceph-radosgw@rgw.ceph1"), ("swift1", "swift-proxy")
+STOPPED = ("systemctl stop {0}", "systemctl reset-failed {0}; systemctl start {0}")
+# Connections are taken, and nothing is answered.
+SILENT = ("systemctl kill --signal STOP {0}", "systemctl kill --signal CONT {0}")
 AWAY = {
     # The gateway of S3 has its data in Ceph.
-    "ceph": (CEPH, ("ceph", "s3")),
-    "s3": (("ceph1", "ceph-radosgw@rgw.ceph1"), ("s3",)),
-    "swift": (("swift1", "swift-proxy"), ("swift",)),
+    "ceph": (CEPH, STOPPED, ("ceph", "s3")),
+    "s3": (S3, STOPPED, ("s3",)),
+    "s3, silent": (S3, SILENT, ("s3",)),
+    "swift": (SWIFT, STOPPED, ("swift",)),
+    "swift, silent": (SWIFT, SILENT, ("swift",)),
 }
 
 
-@pytest.mark.parametrize("name", AWAY)
-def test_while_a_store_is_away_the_others_serve(name, hosts, users_of, uploaded, u1, wait_until):
-    (host, unit), stores = AWAY[name]
+@pytest.mark.parametrize(("storage", "ways", "stores"), AWAY.values(), ids=AWAY)
+def test_while_a_store_is_away_the_others_serve(storage, ways, stores, hosts, users_of, uploaded, u1, wait_until):
+    host, unit = storage
+    leave, come_back = (way.format(unit) for way in ways)
     kept = {store: uploaded(store) for store in STORES}
     serving = [store for store in STORES if store not in stores]
     with users_of(*serving) as seen:
-        hosts[host].check_output("systemctl stop %s", unit)
+        hosts[host].check_output(leave)
         try:
             for store in stores:
                 image = u1.create()
@@ -214,7 +220,7 @@ def test_while_a_store_is_away_the_others_serve(name, hosts, users_of, uploaded,
                 assert got.status == 503, got
             wait_until(lambda: all(traffic.answers > 100 for traffic in seen.values()), 120)
         finally:
-            hosts[host].check_output("systemctl reset-failed %s; systemctl start %s", unit, unit)
+            hosts[host].check_output(come_back)
         for store in stores:
             wait_until(lambda store=store: u1.download(kept[store]) == digest(MIB + 1), 90)
     whole(seen)

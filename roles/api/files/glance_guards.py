@@ -18,6 +18,7 @@ import select
 import socket
 import threading
 import time
+import types
 import urllib.parse
 import urllib.request
 
@@ -672,6 +673,8 @@ def guard_transitions(image: Any) -> None:
 STORE_LIBRARIES = frozenset(
     ("boto3", "botocore", "keystoneauth1", "rados", "rbd", "requests", "s3transfer", "swiftclient", "urllib3")
 )
+# Within which S3 and Swift answer, in seconds; drivers.yml has the same for Ceph.
+ANSWERS_WITHIN = 30
 # After which a store may be asked again, in seconds.
 RETRY_AFTER = 30
 
@@ -867,6 +870,80 @@ def guard_checksums(environment: MutableMapping[str, str]) -> None:
         environment.setdefault(name, "when_required")
 
 
+def guard_s3_answers(driver: Any) -> None:
+    """Have S3 answer within ANSWERS_WITHIN; boto waits for a minute, five times. *driver* is glance_store._drivers.s3.
+
+    Parts of an image are sent again as before, and an image of which one got no answer is given up. glance_store takes
+    that part for stored, and answers 500.
+    """
+    if driver.boto_session is None:
+        return
+
+    def making(library: Any) -> Any:
+        from botocore.config import Config
+        from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+        from botocore.session import get_session
+
+        def ask_once(event_name: str, caught_exception: Exception | None = None, **_others: Any) -> None:
+            late = isinstance(caught_exception, (ConnectTimeoutError, ReadTimeoutError))
+            if late and not event_name.endswith(".UploadPart"):
+                raise caught_exception
+
+        def session(**options: Any) -> Any:
+            core = get_session()
+            core.set_default_client_config(Config(connect_timeout=ANSWERS_WITHIN, read_timeout=ANSWERS_WITHIN))
+            core.register("needs-retry.s3", ask_once)
+            return library.Session(botocore_session=core, **options)
+
+        return types.SimpleNamespace(Session=session)
+
+    def uploading(upload: Callable) -> Callable:
+        @functools.wraps(upload)
+        def upload_or_tell(client: Any, bucket: str, key: str, part: Any) -> None:
+            try:
+                upload(client, bucket, key, part)
+            except Exception as error:
+                LOG.warning("Part %s of %s did not reach the store: %r", part.partnum, key, error)
+                part.success = False
+
+        return upload_or_tell
+
+    replace(driver, "boto_session", making)
+    replace(driver, "run_upload", uploading)
+
+
+def guard_swift_answers(driver: Any) -> None:
+    """Have Swift answer within ANSWERS_WITHIN; swiftclient waits for ever. *driver* is glance_store's, swift.store.
+
+    The time is that between two pieces of data, so slow transfers go on.
+    """
+    if driver.swiftclient is None:
+        return
+
+    def connecting(parent: type) -> type:
+        from requests.exceptions import Timeout
+
+        class Connection(parent):
+            def __init__(self, *args: Any, **options: Any) -> None:
+                super().__init__(*args, **{"timeout": ANSWERS_WITHIN, **options})
+
+            def _retry(self, reset: Callable | None, ask: Callable, *args: Any, **options: Any) -> Any:
+                """Ask again as swiftclient does, which has no public way to except a time-out from that."""
+
+                @functools.wraps(ask)
+                def ask_once(*args: Any, **options: Any) -> Any:
+                    try:
+                        return ask(*args, **options)
+                    except Timeout as error:
+                        raise driver.swiftclient.ClientException(f"no answer within {ANSWERS_WITHIN} s") from error
+
+                return super()._retry(reset, ask_once, *args, **options)
+
+        return Connection
+
+    replace(driver.swiftclient, "Connection", connecting)
+
+
 def replace(owner: Any, name: str, wrap: Callable) -> None:
     """Put what *wrap* makes of the attribute *name* of *owner* in its place, once."""
     found = getattr(owner, name, None)
@@ -938,6 +1015,8 @@ def install() -> None:
     guard_accounts(swift_utils)
     guard_s3_keys(s3_driver.Store)
     guard_checksums(os.environ)
+    guard_s3_answers(s3_driver)
+    guard_swift_answers(swift_driver)
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 
 

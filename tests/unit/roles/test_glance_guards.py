@@ -677,3 +677,108 @@ def test_a_driver_of_s3_that_reads_no_keys_stays_as_it_is(guards):
 
     guards.guard_s3_keys(Store)
     assert Store()._create_s3_client() == "client"
+
+
+@pytest.fixture
+def boto(monkeypatch):
+    """Stand for botocore, which the tests need not have, as far as the guard asks it."""
+
+    class Core:
+        def set_default_client_config(self, config):
+            self.config = config
+
+        def register(self, event, handler):
+            self.handlers = {event: handler}
+
+    kinds = {name: type(name, (Exception,), {}) for name in ("ConnectTimeoutError", "ReadTimeoutError")}
+    modules = {
+        "botocore": {},
+        "botocore.config": {"Config": dict},
+        "botocore.exceptions": kinds,
+        "botocore.session": {"get_session": Core},
+    }
+    for name, names in modules.items():
+        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(**names))
+    return types.SimpleNamespace(**kinds)
+
+
+def s3_driver(upload=None):
+    session = types.SimpleNamespace(Session=lambda **options: options)
+    return types.SimpleNamespace(boto_session=session, run_upload=upload or (lambda *_arguments: None))
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "ends"),
+    [
+        ("needs-retry.s3.HeadObject", "ReadTimeoutError", True),
+        ("needs-retry.s3.PutObject", "ConnectTimeoutError", True),
+        ("needs-retry.s3.UploadPart", "ReadTimeoutError", False),
+        ("needs-retry.s3.HeadObject", None, False),
+    ],
+)
+def test_an_s3_that_does_not_answer_is_waited_for_once(guards, boto, event, kind, ends):
+    driver = s3_driver()
+    guards.guard_s3_answers(driver)
+    options = driver.boto_session.Session(aws_access_key_id="k")
+    core = options.pop("botocore_session")
+    assert (options, core.config) == ({"aws_access_key_id": "k"}, {"connect_timeout": 30, "read_timeout": 30})
+    error = getattr(boto, kind)() if kind else ValueError()
+    with pytest.raises(type(error)) if ends else contextlib.nullcontext():
+        assert core.handlers["needs-retry.s3"](event_name=event, caught_exception=error, attempts=1) is None
+
+
+@pytest.mark.usefixtures("boto")
+def test_an_image_is_given_up_when_a_part_did_not_reach_s3(guards, caplog):
+    def upload(_client, _bucket, _key, part):
+        if part.partnum == 2:
+            raise OSError("no answer")
+
+    driver = s3_driver(upload)
+    guards.guard_s3_answers(driver)
+    parts = [types.SimpleNamespace(partnum=number, success=True) for number in (1, 2)]
+    for part in parts:
+        driver.run_upload("client", "bucket", "image", part)
+    assert [part.success for part in parts] == [True, False]
+    assert "Part 2 of image did not reach the store" in caplog.text
+
+
+@pytest.fixture
+def swift(monkeypatch):
+    """Stand for swiftclient and requests, as far as the guard asks them."""
+
+    timeout, client_error = error("Timeout"), error("ClientException")
+
+    class Connection:
+        def __init__(self, url, timeout=None):
+            self.url, self.timeout, self.asked = url, timeout, 0
+
+        def _retry(self, _reset, ask, *args, **options):
+            while True:
+                self.asked += 1
+                with contextlib.suppress(OSError, timeout):
+                    return ask(*args, **options)
+
+    monkeypatch.setitem(sys.modules, "requests", types.SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "requests.exceptions", types.SimpleNamespace(Timeout=timeout))
+    library = types.SimpleNamespace(Connection=Connection, ClientException=client_error)
+    return types.SimpleNamespace(swiftclient=library, Timeout=timeout)
+
+
+def test_a_swift_that_does_not_answer_is_waited_for_once(guards, swift):
+    guards.guard_swift_answers(swift)
+    connection = swift.swiftclient.Connection("http://swift")
+    assert (connection.url, connection.timeout) == ("http://swift", 30)
+    answers = [OSError("refused"), swift.Timeout("late")]
+
+    def ask(container):
+        raise answers.pop(0)
+
+    with pytest.raises(swift.swiftclient.ClientException, match="no answer within 30 s"):
+        connection._retry(None, ask, "glance")
+    assert connection.asked == 2
+    assert connection._retry(None, lambda container: container, "glance") == "glance"
+
+
+@pytest.mark.parametrize("guard", ["guard_s3_answers", "guard_swift_answers"])
+def test_a_store_whose_library_is_not_installed_is_left_alone(guards, guard):
+    getattr(guards, guard)(types.SimpleNamespace(boto_session=None, swiftclient=None))
