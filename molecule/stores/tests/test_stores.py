@@ -12,7 +12,7 @@ from testing.web import served
 
 STORES = ("file", "ceph", "s3", "swift")
 NEW = "2026.2"
-# Swift cuts what is larger than 64 MiB into segments of 16.
+# Swift cuts what is larger than 64 MiB into segments of 96.
 SIZES = (64 << 10, 64 * MIB, 100 * MIB + 1)
 COPY_SECONDS = 120
 
