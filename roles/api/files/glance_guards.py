@@ -873,8 +873,8 @@ def guard_checksums(environment: MutableMapping[str, str]) -> None:
 def guard_s3_answers(driver: Any) -> None:
     """Have S3 answer within ANSWERS_WITHIN; boto waits for a minute, five times. *driver* is glance_store._drivers.s3.
 
-    Parts of an image are sent again as before, and an image of which one got no answer is given up. glance_store takes
-    that part for stored, and answers 500.
+    What ends an upload that took long, a part or the last word, is sent again as before. An image of which a part got
+    no answer is given up; glance_store takes that part for stored, and answers 500.
     """
     if driver.boto_session is None:
         return
@@ -886,7 +886,7 @@ def guard_s3_answers(driver: Any) -> None:
 
         def ask_once(event_name: str, caught_exception: Exception | None = None, **_others: Any) -> None:
             late = isinstance(caught_exception, (ConnectTimeoutError, ReadTimeoutError))
-            if late and not event_name.endswith(".UploadPart"):
+            if late and not event_name.endswith((".UploadPart", ".CompleteMultipartUpload")):
                 raise caught_exception
 
         def session(**options: Any) -> Any:

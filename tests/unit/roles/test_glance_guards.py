@@ -713,6 +713,7 @@ def s3_driver(upload=None):
         ("needs-retry.s3.HeadObject", "ReadTimeoutError", True),
         ("needs-retry.s3.PutObject", "ConnectTimeoutError", True),
         ("needs-retry.s3.UploadPart", "ReadTimeoutError", False),
+        ("needs-retry.s3.CompleteMultipartUpload", "ReadTimeoutError", False),
         ("needs-retry.s3.HeadObject", None, False),
     ],
 )
