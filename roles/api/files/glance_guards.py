@@ -112,6 +112,31 @@ def guard_changes(controller: type, forbidden: Callable[[str], Exception]) -> No
         replace(controller, name, guarded)
 
 
+def guard_stores_in_use(controller: type, running: type[Exception], conflict: Callable[[str], Exception]) -> None:
+    """Have *controller*, glance.api.v2.images.ImagesController, take no store from an image that is being imported.
+
+    The import ends with saving the image as it was found, and a location that was removed meanwhile is there again,
+    without data. Glance raises *running* where an import holds the image.
+    """
+
+    def deleting(delete: Callable) -> Callable:
+        @functools.wraps(delete)
+        def delete_after_imports(self: Any, req: Any, store_id: str, image_id: str) -> Any:
+            try:
+                image = self.gateway.get_repo(req.context).get(image_id)
+                if image.extra_properties.get("os_glance_import_task"):
+                    self._enforce_import_lock(req, image)
+            except running as error:
+                raise conflict("An import of the image is running: try again when it has ended.") from error
+            except Exception as error:
+                LOG.debug("%s is left to Glance: %r", image_id, error)
+            return delete(self, req, store_id=store_id, image_id=image_id)
+
+        return delete_after_imports
+
+    replace(controller, "delete_from_store", deleting)
+
+
 # ---- Which addresses the server may ask for a user -----------------------------------------------------------------
 
 
@@ -965,7 +990,7 @@ def install() -> None:
     from glance import domain
     from glance.api import common
     from glance.api.v2 import image_data, image_members, images
-    from glance.common import utils, wsgi
+    from glance.common import exception, utils, wsgi
     from glance.common.scripts import utils as scripts
     from glance.db.sqlalchemy import api as records
     from glance.db.sqlalchemy import models
@@ -1001,6 +1026,7 @@ def install() -> None:
     guard_updates(records, (sqlalchemy.orm.exc.StaleDataError, rolled_back))
     guard_transitions(domain.Image)
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
+    guard_stores_in_use(images.ImagesController, exception.Conflict, http_error(webob.exc.HTTPConflict))
     guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
     # Ussuri knows no limits of Keystone.
     guard_quota(common, lambda: getattr(cfg.CONF, "use_keystone_limits", False))

@@ -783,3 +783,43 @@ def test_a_swift_that_does_not_answer_is_waited_for_once(guards, swift):
 @pytest.mark.parametrize("guard", ["guard_s3_answers", "guard_swift_answers"])
 def test_a_store_whose_library_is_not_installed_is_left_alone(guards, guard):
     getattr(guards, guard)(types.SimpleNamespace(boto_session=None, swiftclient=None))
+
+
+class ConflictError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("properties", "held", "answer"),
+    [
+        ({}, True, "deleted"),
+        ({"os_glance_import_task": "t"}, False, "deleted"),
+        ({"os_glance_import_task": "t"}, True, "An import of the image is running: try again when it has ended."),
+        (None, True, "deleted"),
+    ],
+    ids=["no import", "one that died long ago", "a running one", "no such image"],
+)
+def test_an_image_keeps_its_stores_while_it_is_imported(guards, properties, held, answer):
+    class Repository:
+        def get(self, _image_id):
+            if properties is None:
+                raise LookupError
+            return types.SimpleNamespace(extra_properties=properties)
+
+    class Controller:
+        gateway = types.SimpleNamespace(get_repo=lambda _context: Repository())
+
+        def delete_from_store(self, req, store_id, image_id):
+            return "deleted"
+
+        def _enforce_import_lock(self, req, image):
+            if held:
+                raise ConflictError("Image has active task")
+
+    guards.guard_stores_in_use(Controller, ConflictError, RefusedError)
+    request = types.SimpleNamespace(context="user")
+    if answer == "deleted":
+        assert Controller().delete_from_store(request, store_id="s3", image_id="i") == answer
+    else:
+        with pytest.raises(RefusedError, match=answer):
+            Controller().delete_from_store(request, "s3", "i")
