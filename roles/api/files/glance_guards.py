@@ -112,11 +112,11 @@ def guard_changes(controller: type, forbidden: Callable[[str], Exception]) -> No
         replace(controller, name, guarded)
 
 
-def guard_stores_in_use(controller: type, running: type[Exception], conflict: Callable[[str], Exception]) -> None:
+def guard_stores_in_use(controller: type, conflict: Callable[[str], Exception]) -> None:
     """Have *controller*, glance.api.v2.images.ImagesController, take no store from an image that is being imported.
 
     The import ends with saving the image as it was found, and a location that was removed meanwhile is there again,
-    without data. Glance raises *running* where an import holds the image.
+    without data. What Glance refuses to a user for another reason stays its own; ussuri does not mark such images.
     """
 
     def deleting(delete: Callable) -> Callable:
@@ -124,12 +124,13 @@ def guard_stores_in_use(controller: type, running: type[Exception], conflict: Ca
         def delete_after_imports(self: Any, req: Any, store_id: str, image_id: str) -> Any:
             try:
                 image = self.gateway.get_repo(req.context).get(image_id)
-                if image.extra_properties.get("os_glance_import_task"):
-                    self._enforce_import_lock(req, image)
-            except running as error:
-                raise conflict("An import of the image is running: try again when it has ended.") from error
+                may = req.context.is_admin or image.owner == req.context.owner
+                held = may and image.extra_properties.get("os_glance_import_task")
             except Exception as error:
-                LOG.debug("%s is left to Glance: %r", image_id, error)
+                LOG.debug("What %s is refused for is left to Glance: %r", image_id, error)
+                held = False
+            if held:
+                raise conflict("An import of the image is running: try again when it has ended.")
             return delete(self, req, store_id=store_id, image_id=image_id)
 
         return delete_after_imports
@@ -700,6 +701,8 @@ STORE_LIBRARIES = frozenset(
 )
 # Within which S3 and Swift answer, in seconds; drivers.yml has the same for Ceph.
 ANSWERS_WITHIN = 30
+# What boto sends again to an S3 that does not answer: it may take long to put an upload together.
+SENT_AGAIN = (".PutObject", ".UploadPart", ".CompleteMultipartUpload")
 # After which a store may be asked again, in seconds.
 RETRY_AFTER = 30
 
@@ -898,8 +901,8 @@ def guard_checksums(environment: MutableMapping[str, str]) -> None:
 def guard_s3_answers(driver: Any) -> None:
     """Have S3 answer within ANSWERS_WITHIN; boto waits for a minute, five times. *driver* is glance_store._drivers.s3.
 
-    What ends an upload that took long, a part or the last word, is sent again as before. An image of which a part got
-    no answer is given up; glance_store takes that part for stored, and answers 500.
+    What ends an upload is sent again as before: an object, a part, or the last word. After a part that got no answer
+    the others are not sent, and the image is given up; glance_store takes that part for stored, and answers 500.
     """
     if driver.boto_session is None:
         return
@@ -911,7 +914,7 @@ def guard_s3_answers(driver: Any) -> None:
 
         def ask_once(event_name: str, caught_exception: Exception | None = None, **_others: Any) -> None:
             late = isinstance(caught_exception, (ConnectTimeoutError, ReadTimeoutError))
-            if late and not event_name.endswith((".UploadPart", ".CompleteMultipartUpload")):
+            if late and not event_name.endswith(SENT_AGAIN):
                 raise caught_exception
 
         def session(**options: Any) -> Any:
@@ -925,11 +928,16 @@ def guard_s3_answers(driver: Any) -> None:
     def uploading(upload: Callable) -> Callable:
         @functools.wraps(upload)
         def upload_or_tell(client: Any, bucket: str, key: str, part: Any) -> None:
+            # All parts of an image share this dict.
+            if part.mpu.get("given_up"):
+                part.success = False
+                return
             try:
                 upload(client, bucket, key, part)
             except Exception as error:
                 LOG.warning("Part %s of %s did not reach the store: %r", part.partnum, key, error)
                 part.success = False
+                part.mpu["given_up"] = True
 
         return upload_or_tell
 
@@ -938,9 +946,11 @@ def guard_s3_answers(driver: Any) -> None:
 
 
 def guard_swift_answers(driver: Any) -> None:
-    """Have Swift answer within ANSWERS_WITHIN; swiftclient waits for ever. *driver* is glance_store's, swift.store.
+    """Have Swift and its Keystone answer within ANSWERS_WITHIN; their clients wait for ever.
 
-    The time is that between two pieces of data, so slow transfers go on.
+    *driver* is glance_store._drivers.swift.store. The time is that between two pieces of data, so slow transfers go on.
+    After a request without an answer, those that follow on the same connection fail at once: an image may have hundreds
+    of segments to ask for.
     """
     if driver.swiftclient is None:
         return
@@ -951,22 +961,31 @@ def guard_swift_answers(driver: Any) -> None:
         class Connection(parent):
             def __init__(self, *args: Any, **options: Any) -> None:
                 super().__init__(*args, **{"timeout": ANSWERS_WITHIN, **options})
+                self.late = False
 
             def _retry(self, reset: Callable | None, ask: Callable, *args: Any, **options: Any) -> Any:
                 """Ask again as swiftclient does, which has no public way to except a time-out from that."""
 
                 @functools.wraps(ask)
                 def ask_once(*args: Any, **options: Any) -> Any:
+                    gone = driver.swiftclient.ClientException(f"no answer within {ANSWERS_WITHIN} s")
+                    if self.late:
+                        raise gone
                     try:
                         return ask(*args, **options)
                     except Timeout as error:
-                        raise driver.swiftclient.ClientException(f"no answer within {ANSWERS_WITHIN} s") from error
+                        self.late = True
+                        raise gone from error
 
                 return super()._retry(reset, ask_once, *args, **options)
 
         return Connection
 
+    def logging_in(library: Any) -> Any:
+        return types.SimpleNamespace(Session=functools.partial(library.Session, timeout=ANSWERS_WITHIN))
+
     replace(driver.swiftclient, "Connection", connecting)
+    replace(driver, "ks_session", logging_in)
 
 
 def replace(owner: Any, name: str, wrap: Callable) -> None:
@@ -990,7 +1009,7 @@ def install() -> None:
     from glance import domain
     from glance.api import common
     from glance.api.v2 import image_data, image_members, images
-    from glance.common import exception, utils, wsgi
+    from glance.common import utils, wsgi
     from glance.common.scripts import utils as scripts
     from glance.db.sqlalchemy import api as records
     from glance.db.sqlalchemy import models
@@ -1026,7 +1045,7 @@ def install() -> None:
     guard_updates(records, (sqlalchemy.orm.exc.StaleDataError, rolled_back))
     guard_transitions(domain.Image)
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
-    guard_stores_in_use(images.ImagesController, exception.Conflict, http_error(webob.exc.HTTPConflict))
+    guard_stores_in_use(images.ImagesController, http_error(webob.exc.HTTPConflict))
     guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
     # Ussuri knows no limits of Keystone.
     guard_quota(common, lambda: getattr(cfg.CONF, "use_keystone_limits", False))

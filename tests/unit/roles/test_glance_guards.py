@@ -711,7 +711,8 @@ def s3_driver(upload=None):
     ("event", "kind", "ends"),
     [
         ("needs-retry.s3.HeadObject", "ReadTimeoutError", True),
-        ("needs-retry.s3.PutObject", "ConnectTimeoutError", True),
+        ("needs-retry.s3.HeadBucket", "ConnectTimeoutError", True),
+        ("needs-retry.s3.PutObject", "ReadTimeoutError", False),
         ("needs-retry.s3.UploadPart", "ReadTimeoutError", False),
         ("needs-retry.s3.CompleteMultipartUpload", "ReadTimeoutError", False),
         ("needs-retry.s3.HeadObject", None, False),
@@ -730,16 +731,21 @@ def test_an_s3_that_does_not_answer_is_waited_for_once(guards, boto, event, kind
 
 @pytest.mark.usefixtures("boto")
 def test_an_image_is_given_up_when_a_part_did_not_reach_s3(guards, caplog):
+    sent = []
+
     def upload(_client, _bucket, _key, part):
+        sent.append(part.partnum)
         if part.partnum == 2:
             raise OSError("no answer")
 
     driver = s3_driver(upload)
     guards.guard_s3_answers(driver)
-    parts = [types.SimpleNamespace(partnum=number, success=True) for number in (1, 2)]
+    shared = {"UploadId": "u"}
+    parts = [types.SimpleNamespace(partnum=number, success=True, mpu=shared) for number in (1, 2, 3)]
     for part in parts:
         driver.run_upload("client", "bucket", "image", part)
-    assert [part.success for part in parts] == [True, False]
+    assert [part.success for part in parts] == [True, False, False]
+    assert sent == [1, 2]
     assert "Part 2 of image did not reach the store" in caplog.text
 
 
@@ -762,7 +768,8 @@ def swift(monkeypatch):
     monkeypatch.setitem(sys.modules, "requests", types.SimpleNamespace())
     monkeypatch.setitem(sys.modules, "requests.exceptions", types.SimpleNamespace(Timeout=timeout))
     library = types.SimpleNamespace(Connection=Connection, ClientException=client_error)
-    return types.SimpleNamespace(swiftclient=library, Timeout=timeout)
+    keystone = types.SimpleNamespace(Session=lambda **options: options)
+    return types.SimpleNamespace(swiftclient=library, Timeout=timeout, ks_session=keystone)
 
 
 def test_a_swift_that_does_not_answer_is_waited_for_once(guards, swift):
@@ -777,7 +784,10 @@ def test_a_swift_that_does_not_answer_is_waited_for_once(guards, swift):
     with pytest.raises(swift.swiftclient.ClientException, match="no answer within 30 s"):
         connection._retry(None, ask, "glance")
     assert connection.asked == 2
-    assert connection._retry(None, lambda container: container, "glance") == "glance"
+    with pytest.raises(swift.swiftclient.ClientException, match="no answer within 30 s"):
+        connection._retry(None, lambda container: container, "glance")
+    assert swift.swiftclient.Connection("x")._retry(None, lambda container: container, "glance") == "glance"
+    assert swift.ks_session.Session(auth="a", verify=True) == {"auth": "a", "verify": True, "timeout": 30}
 
 
 @pytest.mark.parametrize("guard", ["guard_s3_answers", "guard_swift_answers"])
@@ -785,41 +795,33 @@ def test_a_store_whose_library_is_not_installed_is_left_alone(guards, guard):
     getattr(guards, guard)(types.SimpleNamespace(boto_session=None, swiftclient=None))
 
 
-class ConflictError(Exception):
-    pass
-
-
 @pytest.mark.parametrize(
-    ("properties", "held", "answer"),
+    ("properties", "owner", "refused"),
     [
-        ({}, True, "deleted"),
-        ({"os_glance_import_task": "t"}, False, "deleted"),
-        ({"os_glance_import_task": "t"}, True, "An import of the image is running: try again when it has ended."),
-        (None, True, "deleted"),
+        ({}, "p1", False),
+        ({"os_glance_import_task": "t"}, "p1", True),
+        ({"os_glance_import_task": "t"}, "p2", False),
+        (None, "p1", False),
     ],
-    ids=["no import", "one that died long ago", "a running one", "no such image"],
+    ids=["no import", "a running one", "of others", "no such image"],
 )
-def test_an_image_keeps_its_stores_while_it_is_imported(guards, properties, held, answer):
+def test_an_image_keeps_its_stores_while_it_is_imported(guards, properties, owner, refused):
     class Repository:
         def get(self, _image_id):
             if properties is None:
                 raise LookupError
-            return types.SimpleNamespace(extra_properties=properties)
+            return types.SimpleNamespace(extra_properties=properties, owner=owner)
 
     class Controller:
         gateway = types.SimpleNamespace(get_repo=lambda _context: Repository())
 
         def delete_from_store(self, req, store_id, image_id):
-            return "deleted"
+            return "left to Glance"
 
-        def _enforce_import_lock(self, req, image):
-            if held:
-                raise ConflictError("Image has active task")
-
-    guards.guard_stores_in_use(Controller, ConflictError, RefusedError)
-    request = types.SimpleNamespace(context="user")
-    if answer == "deleted":
-        assert Controller().delete_from_store(request, store_id="s3", image_id="i") == answer
-    else:
-        with pytest.raises(RefusedError, match=answer):
+    guards.guard_stores_in_use(Controller, RefusedError)
+    request = types.SimpleNamespace(context=types.SimpleNamespace(is_admin=False, owner="p1"))
+    if refused:
+        with pytest.raises(RefusedError, match="An import of the image is running: try again when it has ended"):
             Controller().delete_from_store(request, "s3", "i")
+    else:
+        assert Controller().delete_from_store(request, store_id="s3", image_id="i") == "left to Glance"
