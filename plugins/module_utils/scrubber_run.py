@@ -19,6 +19,7 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.reasons im
 from ansible_collections.glanceops.image_service.plugins.module_utils.words import count_of, ended, size_of
 
 _UNIT = "glance-scrubber.service"
+_CHECK = "glance-scrubber-check.service"
 _POLL_SECONDS = 0.2
 # Beyond the time that the program is told to wait, so that it can say what it waited for.
 _GRACE_SECONDS = 60
@@ -102,6 +103,9 @@ def scrub_by_daemon(pending: PendingImages, due: bool, timeout: float) -> None:
     done = pending.run("check", f"--wait={min(timeout, _IDLE_SECONDS):.0f}")
     if done.returncode != 0:
         raise ProgramError(last_line(done.stderr))
+    # It has found what is scrubbed now, and status.yml would tell of that until the timer starts it again.
+    if service.properties(_CHECK)["ActiveState"] == "failed":
+        service.systemctl("start", _CHECK, timeout=timeout)
 
 
 def scrub_by_unit(timeout: float) -> None:

@@ -15,9 +15,13 @@ DUE = {"count": 3, "bytes": 15, "due": 2, "due_ids": ["a", "b"]}
 EXPECTED = "The images that are due should be scrubbed, found: "
 
 
+CHECK_UNIT = "glance-scrubber-check.service"
+
+
 @pytest.fixture
 def host(scrubber):
     scrubber.unit(UNIT)
+    scrubber.unit(CHECK_UNIT, ActiveState="inactive")
     return scrubber
 
 
@@ -336,6 +340,15 @@ def test_a_daemon_is_restarted_and_watched_until_nothing_is_left(host, active):
     assert host.calls[:2] == [SHOW, RESTART]
     assert host.calls[2] == "pending_images check --wait=10"
     assert host.calls[3:] == [SHOW]
+
+
+def test_a_check_that_found_what_is_scrubbed_now_looks_again(host):
+    host.waiting(**DUE)
+    host.unit(UNIT, ActiveState="active", InvocationID="one", Type="exec")
+    host.unit(CHECK_UNIT, ActiveState="failed")
+    host.on("check", SCRUBBED)
+    assert "failed" not in run(host, mode="daemon")
+    assert f"systemctl start {CHECK_UNIT}" in host.calls
 
 
 @pytest.mark.parametrize("code", [75, 1])
