@@ -684,11 +684,14 @@ def guard_transitions(image: Any) -> None:
     With delayed_delete, Glance knows that way from active alone, and answers 400 to a deletion of a deactivated image
     by an administrator, and of one that has a location already, or still: in the midst of an import to several stores,
     or after an upload whose data was refused.
+
+    And let it stay queued. When an import fails, several steps set it back, and the second one ended with an error in
+    place of the reason.
     """
 
     def more(status: str, others: Iterable[str]) -> tuple[str, ...]:
         later = {"pending_delete"} if "deleted" in others and status != "pending_delete" else set()
-        return tuple({*others, *later})
+        return tuple({*others, *later, *({"queued"} if status == "queued" else ())})
 
     image.valid_state_targets = {status: more(status, others) for status, others in image.valid_state_targets.items()}
 

@@ -452,7 +452,7 @@ def test_what_can_be_deleted_can_be_deleted_later(guards):
         guards.guard_transitions(image)
         assert {status: sorted(others) for status, others in image.valid_state_targets.items()} == {
             "deactivated": ["active", "deleted", "pending_delete"],
-            "queued": ["deleted", "pending_delete"],
+            "queued": ["deleted", "pending_delete", "queued"],
             "pending_delete": ["deleted"],
         }
 
