@@ -7,6 +7,7 @@ functions of Glance named in `install`. A release that lacks one of them does no
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
 import http.client
 import inspect
@@ -112,12 +113,24 @@ def guard_changes(controller: type, forbidden: Callable[[str], Exception]) -> No
         replace(controller, name, guarded)
 
 
+# How long an import may show no sign of life, by the status of its task.
+IMPORT_SECONDS = {"pending": 7200, "processing": 3600}
+
+
 def guard_stores_in_use(controller: type, conflict: Callable[[str], Exception]) -> None:
     """Have *controller*, glance.api.v2.images.ImagesController, take no store from an image that is being imported.
 
     The import ends with saving the image as it was found, and a location that was removed meanwhile is there again,
-    without data. What Glance refuses to a user for another reason stays its own; ussuri does not mark such images.
+    without data. What Glance refuses to a user for another reason stays its own; ussuri does not mark such images. An
+    import that shows no sign of life for IMPORT_SECONDS has died, as for Glance's own `_enforce_import_lock`, which
+    would take its mark away.
     """
+
+    def runs(self: Any, context: Any, number: str) -> bool:
+        task = self.gateway.get_task_repo(context.elevated()).get(number)
+        now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+        age = (now - task.updated_at.replace(tzinfo=None)).total_seconds()
+        return age < IMPORT_SECONDS.get(task.status, 0)
 
     def deleting(delete: Callable) -> Callable:
         @functools.wraps(delete)
@@ -125,7 +138,8 @@ def guard_stores_in_use(controller: type, conflict: Callable[[str], Exception]) 
             try:
                 image = self.gateway.get_repo(req.context).get(image_id)
                 may = req.context.is_admin or image.owner == req.context.owner
-                held = may and image.extra_properties.get("os_glance_import_task")
+                number = image.extra_properties.get("os_glance_import_task")
+                held = may and number and runs(self, req.context, number)
             except Exception as error:
                 LOG.debug("What %s is refused for is left to Glance: %r", image_id, error)
                 held = False
@@ -704,7 +718,7 @@ STORE_LIBRARIES = frozenset(
 )
 # Within which S3 and Swift answer, in seconds; drivers.yml has the same for Ceph.
 ANSWERS_WITHIN = 30
-# What boto sends again to an S3 that does not answer: it may take long to put an upload together.
+# What boto sends again to an S3 that does not answer: after an upload, an answer may take long.
 SENT_AGAIN = (".PutObject", ".UploadPart", ".CompleteMultipartUpload")
 # After which a store may be asked again, in seconds.
 RETRY_AFTER = 30
@@ -904,8 +918,8 @@ def guard_checksums(environment: MutableMapping[str, str]) -> None:
 def guard_s3_answers(driver: Any) -> None:
     """Have S3 answer within ANSWERS_WITHIN; boto waits for a minute, five times. *driver* is glance_store._drivers.s3.
 
-    What ends an upload is sent again as before: an object, a part, or the last word. After a part that got no answer
-    the others are not sent, and the image is given up; glance_store takes that part for stored, and answers 500.
+    Requests that end an upload are sent again as before (SENT_AGAIN). After a part that got no answer the others are
+    not sent, and the upload is aborted; glance_store takes that part for stored, and answers 500.
     """
     if driver.boto_session is None:
         return

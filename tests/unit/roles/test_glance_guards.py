@@ -796,30 +796,44 @@ def test_a_store_whose_library_is_not_installed_is_left_alone(guards, guard):
 
 
 @pytest.mark.parametrize(
-    ("properties", "owner", "refused"),
+    ("properties", "owner", "status", "minutes", "refused"),
     [
-        ({}, "p1", False),
-        ({"os_glance_import_task": "t"}, "p1", True),
-        ({"os_glance_import_task": "t"}, "p2", False),
-        (None, "p1", False),
+        ({}, "p1", "processing", 0, False),
+        ({"os_glance_import_task": "t"}, "p1", "processing", 59, True),
+        ({"os_glance_import_task": "t"}, "p1", "processing", 61, False),
+        ({"os_glance_import_task": "t"}, "p1", "pending", 119, True),
+        ({"os_glance_import_task": "t"}, "p1", "success", 0, False),
+        ({"os_glance_import_task": "gone"}, "p1", "processing", 0, False),
+        ({"os_glance_import_task": "t"}, "p2", "processing", 0, False),
+        (None, "p1", "processing", 0, False),
     ],
-    ids=["no import", "a running one", "of others", "no such image"],
+    ids=["none", "a running one", "a dead one", "one that waits", "one that ended", "no task", "of others", "no image"],
 )
-def test_an_image_keeps_its_stores_while_it_is_imported(guards, properties, owner, refused):
-    class Repository:
-        def get(self, _image_id):
-            if properties is None:
-                raise LookupError
-            return types.SimpleNamespace(extra_properties=properties, owner=owner)
+@pytest.mark.parametrize("zone", [None, datetime.timezone.utc])
+def test_an_image_keeps_its_stores_while_it_is_imported(guards, properties, owner, status, minutes, refused, zone):
+    updated = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=minutes)
+    task = types.SimpleNamespace(status=status, updated_at=updated.replace(tzinfo=zone))
+    image = types.SimpleNamespace(extra_properties=properties, owner=owner)
+
+    def found(record, there):
+        if not there:
+            raise LookupError
+        return record
 
     class Controller:
-        gateway = types.SimpleNamespace(get_repo=lambda _context: Repository())
+        gateway = types.SimpleNamespace(
+            get_repo=lambda _context: types.SimpleNamespace(get=lambda _id: found(image, properties is not None)),
+            get_task_repo=lambda context: types.SimpleNamespace(
+                get=lambda number: found(task, (context, number) == ("administrator", "t"))
+            ),
+        )
 
         def delete_from_store(self, req, store_id, image_id):
             return "left to Glance"
 
     guards.guard_stores_in_use(Controller, RefusedError)
-    request = types.SimpleNamespace(context=types.SimpleNamespace(is_admin=False, owner="p1"))
+    user = types.SimpleNamespace(is_admin=False, owner="p1", elevated=lambda: "administrator")
+    request = types.SimpleNamespace(context=user)
     if refused:
         with pytest.raises(RefusedError, match="An import of the image is running: try again when it has ended"):
             Controller().delete_from_store(request, "s3", "i")
