@@ -38,6 +38,9 @@ TRUSTED = {
 }
 # Seconds that a call may take: the longest is to remove as many files as are too many.
 PATIENCE = 3000
+# Seconds for which a run waits for a Keystone that is being restarted, and between two tries. The next run is far away.
+KEYSTONE_PATIENCE = 600
+KEYSTONE_PAUSE = 10
 
 
 class RefusalError(Exception):
@@ -59,27 +62,36 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.host)
 
 
-def token_headers(conf: Any) -> dict[str, str]:
-    """Return what tells the API that Glance's own user asks; raises RefusalError if Keystone gives it no token."""
-    from keystoneauth1 import loading
+def token_headers(conf: Any, patience: float) -> dict[str, str]:
+    """Return what tells the API that Glance's own user asks.
 
+    Waits up to *patience* seconds for a Keystone that can't be reached; raises RefusalError if it gives no token.
+    """
+    from keystoneauth1 import exceptions, loading
+
+    # A Keystone that refuses connections fails the discovery of its versions.
+    away = (exceptions.ConnectFailure, exceptions.DiscoveryFailure, exceptions.HttpServerError)
+    until = time.monotonic() + patience
     loading.register_auth_conf_options(conf, KEYSTONE)
     loading.register_session_conf_options(conf, KEYSTONE)
-    try:
-        auth = loading.load_auth_from_conf_options(conf, KEYSTONE)
-        session = loading.load_session_from_conf_options(conf, KEYSTONE, auth=auth, timeout=60)
-        return {"X-Auth-Token": session.get_token()}
-    except Exception as error:
-        raise RefusalError(f"Keystone should give Glance's user a token, found: {error}") from error
+    while True:
+        try:
+            auth = loading.load_auth_from_conf_options(conf, KEYSTONE)
+            session = loading.load_session_from_conf_options(conf, KEYSTONE, auth=auth, timeout=60)
+            return {"X-Auth-Token": session.get_token()}
+        except Exception as error:
+            if not isinstance(error, away) or time.monotonic() >= until:
+                raise RefusalError(f"Keystone should give Glance's user a token, found: {error}") from error
+        time.sleep(KEYSTONE_PAUSE)
 
 
 class Api:
     """A Glance that tends the cache itself."""
 
-    def __init__(self, server: str, auth: str, conf: Any) -> None:
-        """Log in, if there is something to log in to."""
+    def __init__(self, server: str, auth: str, conf: Any, patience: float = 0) -> None:
+        """Log in, if there is something to log in to, which may take *patience* seconds."""
         self.server = server
-        self.headers = {"none": {}, "basic": TRUSTED}[auth] if auth != "keystone" else token_headers(conf)
+        self.headers = {"none": {}, "basic": TRUSTED}[auth] if auth != "keystone" else token_headers(conf, patience)
 
     def ask(self, method: str, path: str) -> Any:
         """Return what the API answers, if that is JSON; raises RefusalError unless it did what it was asked to."""
@@ -207,7 +219,9 @@ def main() -> int:
 
         conf = cfg.CONF
         conf([f"--config-file={options.config_file}"], project="glance", default_config_dirs=[])
-        glance = Api(options.server, options.auth, conf) if options.server else Tools(options.config_file)
+        # An operator waits for the trial of a configuration.
+        patience = KEYSTONE_PATIENCE if options.verb == "tend" else 0
+        glance = Api(options.server, options.auth, conf, patience) if options.server else Tools(options.config_file)
         {"probe": probe, "tend": tend}[options.verb](conf, glance)
     except RefusalError as error:
         say(str(error))

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import pathlib
+import sys
 import time
 import types
 
@@ -96,6 +97,46 @@ def test_nobody_at_the_server_is_told(program, tmp_path):
     for server in (str(tmp_path / "socket"), "127.0.0.1:1"):
         with pytest.raises(program.RefusalError, match=f"^Glance should answer at {server}, found: "):
             program.Api(server, "none", None).known()
+
+
+@pytest.fixture
+def keystone(program, monkeypatch):
+    """Stand in for keystoneauth, whose sessions meet one *errors* after the other and then get a token."""
+    names = ("ConnectFailure", "DiscoveryFailure", "HttpServerError", "Unauthorized")
+    exceptions = types.SimpleNamespace(**{name: type(name, (Exception,), {}) for name in names})
+    now, errors = [0], []
+
+    def get_token():
+        if errors:
+            raise getattr(exceptions, errors.pop(0))("no luck")
+        return "a token"
+
+    loading = types.SimpleNamespace(
+        register_auth_conf_options=lambda *_: None,
+        register_session_conf_options=lambda *_: None,
+        load_auth_from_conf_options=lambda *_: None,
+        load_session_from_conf_options=lambda *_, **__: types.SimpleNamespace(get_token=get_token),
+    )
+    monkeypatch.setitem(sys.modules, "keystoneauth1", types.SimpleNamespace(exceptions=exceptions, loading=loading))
+    monkeypatch.setattr(program.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(program.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    return types.SimpleNamespace(now=now, errors=errors)
+
+
+def test_a_keystone_that_is_being_restarted_is_waited_for(program, keystone):
+    keystone.errors += ["DiscoveryFailure", "ConnectFailure", "HttpServerError"]
+    assert program.token_headers(None, 600) == {"X-Auth-Token": "a token"}
+    assert keystone.now == [30]
+
+
+@pytest.mark.parametrize(
+    ("error", "patience", "waited"), [("ConnectFailure", 60, 60), ("Unauthorized", 60, 0), ("ConnectFailure", 0, 0)]
+)
+def test_waiting_for_keystone_ends(program, keystone, error, patience, waited):
+    keystone.errors += [error] * 100
+    with pytest.raises(program.RefusalError, match=r"^Keystone should give Glance's user a token, found: no luck$"):
+        program.token_headers(None, patience)
+    assert keystone.now == [waited]
 
 
 def test_tools_that_fail_are_told(program, tmp_path, monkeypatch, capsys):
