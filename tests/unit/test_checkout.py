@@ -244,6 +244,39 @@ def checkout(tmp_path):
     return tree
 
 
+def imported(playbook):
+    """Return the plays of a playbook of scenarios, with those of the playbooks that it imports."""
+    for play in yaml.safe_load(playbook.read_text()):
+        named = play.get("ansible.builtin.import_playbook")
+        if not named:
+            yield play
+        # The others are the product's, which is for any hosts.
+        elif (other := (playbook.parent / named).resolve()).is_relative_to(PROJECT / "molecule"):
+            yield from imported(other)
+
+
+def names_in(tree):
+    """Return the names of all groups and hosts of an inventory."""
+    found = set()
+    for name, group in tree.items():
+        found |= {name, *((group or {}).get("hosts") or {})} | names_in((group or {}).get("children") or {})
+    return found
+
+
+@pytest.mark.parametrize("prepare", sorted(PROJECT.glob("molecule/*/prepare.yml")), ids=lambda path: path.parent.name)
+def test_what_prepares_a_scenario_finds_its_hosts(prepare):
+    scenario = (prepare.parent / "molecule.yml").read_text()
+    named = {
+        PROJECT / path for path in re.findall(r"inventory=\$\{MOLECULE_PROJECT_DIRECTORY\}/(molecule/\S+)", scenario)
+    }
+    files = [file for path in named for file in ([path] if path.is_file() else path.glob("*.yml"))]
+    inventories = [yaml.safe_load(file.read_text()) for file in files]
+    known = {"localhost", *(name for inventory in inventories for name in names_in(inventory))}
+    for play in imported(prepare):
+        # Of several groups, one may be another scenario's.
+        assert known.intersection(re.split(r"[:!&,]+", play["hosts"])), play["name"]
+
+
 def test_lint_checks_every_shell_script():
     listed = filter(None, run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").stdout.split("\0"))
     files = {name: PROJECT / name for name in listed if (PROJECT / name).is_file()}
