@@ -111,6 +111,8 @@ def as_type(name: str, text: str, kind: str) -> Any:
         entries = [entry.strip() for entry in re.sub(r"^\[(.*)\]$", r"\1", written(text)).split(",") if entry.strip()]
         ported = name == "glance_keystone_memcached_servers"
         return [entry if not ported or re.search(r":\d+$", entry) else f"{entry}:11211" for entry in entries]
+    if kind == "dict":
+        return dict(pair.strip().split(":", 1) for pair in written(text).split(","))
     if kind != "int":
         return written(text)
     match = re.fullmatch(r"\s*(-?\d+)\s*([A-Za-z]*)\s*", text, re.ASCII)

@@ -56,7 +56,7 @@ FIXED = [
     )
     for what, path, value in [
         ("quotes", ("glance_stores", "fast", "options", "store_description"), "'quick' disks'"),
-        ("blanks", ("glance_api_config", "inject_metadata_properties", "inject"), " origin:lab "),
+        ("blanks", ("glance_api_config", "cors", "expose_headers"), " X-Lab "),
         ("quoted", ("glance_api_config", "cors", "allowed_origin"), '"https://dashboard.lab.test"'),
         ("several", ("glance_api_config", "cors", "allow_methods"), ["GET", "PUT"]),
     ]
@@ -93,6 +93,12 @@ OPTIONS: dict[str, tuple[str, str, Callable[[Any], str]]] = {
     "glance_scrub_time": ("DEFAULT", "scrub_time", lambda value: str(int(value))),
     "glance_delayed_delete": ("DEFAULT", "delayed_delete", str),
     "glance_api_import_methods": ("DEFAULT", "enabled_import_methods", lambda value: f"[{','.join(value)}]"),
+    "glance_import_plugins": ("image_import_opts", "image_import_plugins", lambda value: f"[{','.join(value)}]"),
+    "glance_import_properties": (
+        "inject_metadata_properties",
+        "inject",
+        lambda value: ",".join(f"{name}:{text}" for name, text in value.items()),
+    ),
     "glance_default_store": ("glance_store", "default_backend", lambda value: value),
 }
 

@@ -37,7 +37,6 @@ _BOOLEANS = {"true", "1", "on", "yes", "false", "0", "off", "no"}
 _QUOTES = ("'", '"')
 # Options whose values are names of what is installed, by what the table calls those.
 _INSTALLED = {
-    ("image_import_opts", "image_import_plugins"): "import_plugins",
     ("oslo_messaging_notifications", "driver"): "notification_drivers",
 }
 # Of an AES key in bytes (glance/common/crypt.py).

@@ -242,6 +242,20 @@ def check_imports() -> Iterator[str]:
     yield from absent("image_import_plugins", plugins, entry_points("glance.image_import.plugins"))
     if "image_conversion" in plugins and not shutil.which("qemu-img"):
         yield "the import plugin image_conversion needs the program qemu-img, which is not installed"
+    if {"image_conversion", "image_decompression"} & set(plugins):
+        yield from check_staging(cfg.CONF.os_glance_staging_store.filesystem_store_datadir, cfg.CONF.image_size_cap)
+
+
+def check_staging(folder: str, largest: int) -> Iterator[str]:
+    """Give a sentence if the largest image, in bytes, does not fit twice where plugins write another one beside it."""
+    file_system = os.statvfs(folder)
+    size = file_system.f_blocks * file_system.f_frsize
+    if size < 2 * largest:
+        yield (
+            f"the staging area {folder} should be on a file system of twice glance_image_max_bytes, {2 * largest} "
+            f"bytes, since an import plugin writes an image anew, found {size} bytes: lower glance_image_max_bytes, or "
+            f"name another directory in filesystem_store_datadir of [os_glance_staging_store]"
+        )
 
 
 def check_notifications() -> Iterator[str]:

@@ -87,6 +87,8 @@ def program(monkeypatch, tmp_path):
         oslo_policy=types.SimpleNamespace(policy_file="policy.yaml", policy_dirs=[], policy_default_rule="default"),
         find_file=lambda path: path if path and os.path.exists(path) else None,
         image_import_opts=types.SimpleNamespace(image_import_plugins=["no_op"]),
+        os_glance_staging_store=types.SimpleNamespace(filesystem_store_datadir=str(tmp_path)),
+        image_size_cap=1,
         oslo_messaging_notifications=types.SimpleNamespace(driver=[]),
         image_cache_dir=None,
         task=types.SimpleNamespace(work_dir=None),
@@ -265,6 +267,23 @@ def test_plugins_and_drivers_that_are_not_installed_are_told_with_those_that_are
     assert [*program.check_imports(), *program.check_notifications()] == [
         "the import plugin image_conversion needs the program qemu-img, which is not installed"
     ]
+
+
+@pytest.mark.parametrize("plugin", ["image_conversion", "image_decompression"])
+def test_an_image_fits_twice_where_a_plugin_writes_it_anew(program, monkeypatch, tmp_path, plugin):
+    monkeypatch.setattr(program, "entry_points", lambda _group: {"image_conversion", "image_decompression"})
+    monkeypatch.setattr(program.shutil, "which", lambda name: name)
+    found = os.statvfs(tmp_path)
+    size = found.f_blocks * found.f_frsize
+    program.conf.image_size_cap = size // 2
+    program.conf.image_import_opts.image_import_plugins = [plugin]
+    assert list(program.check_imports()) == []
+    program.conf.image_size_cap += 1
+    (sentence,) = program.check_imports()
+    assert f"{2 * program.conf.image_size_cap} bytes" in sentence
+    assert f"found {size} bytes: lower glance_image_max_bytes" in sentence
+    program.conf.image_import_opts.image_import_plugins = ["no_op"]
+    assert list(program.check_imports()) == []
 
 
 def test_directories_that_requests_write_to_are_tried(program, tmp_path):

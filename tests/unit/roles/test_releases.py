@@ -51,6 +51,7 @@ def test_the_table_says_all_that_the_roles_ask(release):
         "s3_keeps_keys": bool,
         "cache_driver": str,
         "cache_api": bool,
+        "import_policies": dict,
     }
     known, entry = {**always, **sometimes}, RELEASES[release]
     assert always.keys() <= entry.keys() <= known.keys()

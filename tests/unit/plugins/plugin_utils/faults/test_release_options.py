@@ -1,6 +1,8 @@
 """What the tables of releases tell without a host; molecule/shared/options holds them against the releases."""
 
 import pytest
+import yaml
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import specs
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import options
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults import release_options as r
 
@@ -58,18 +60,13 @@ def test_every_option_of_a_release_is_known_and_no_misspelling_of_one_is(release
             "[DEFAULT] api_limit_max of glance_api_config should be a whole number from 1, found '0'",
         ),
         (
-            {"image_conversion": {"output_format": "vhdx2"}},
-            "[image_conversion] output_format of glance_api_config should be one of qcow2, raw, vmdk, found 'vhdx2'",
+            {"taskflow_executor": {"engine_mode": "fast"}},
+            "[taskflow_executor] engine_mode of glance_api_config should be one of serial, parallel, found 'fast'",
         ),
         (
             {"cors": {"allow_methods": ["GET", "PUT"]}},
             "[cors] allow_methods of glance_api_config should have one value, found 2: write them as one text, with "
             "commas",
-        ),
-        (
-            {"image_import_opts": {"image_import_plugins": "[no_op, nosuch]"}},
-            "[image_import_opts] image_import_plugins of glance_api_config should be of image_conversion, "
-            "image_decompression, inject_image_metadata, no_op, found nosuch",
         ),
         (
             {"oslo_messaging_notifications": {"driver": ["log", "pigeon"]}},
@@ -91,7 +88,6 @@ def test_what_a_release_can_not_take_is_told_with_its_variable(config, sentence)
         {"Cors": {"allowed_origin": "https://dashboard.lab.test"}},
         {"keystone_authtoken": {"auth_type": "v3applicationcredential", "application_credential_id": "x"}},
         {"keystone_authtoken": {"auth_section": "mine"}, "mine": {"username": "x"}},
-        {"image_import_opts": {"image_import_plugins": "[inject_image_metadata,no_op]"}},
         {"os_glance_staging_store": {"filesystem_store_datadir": "/srv/staging"}},
         {"nowhere": {"gone": None}},
     ],
@@ -182,18 +178,24 @@ def test_sections_for_further_origins_are_there_up_to_2025_2(release):
 
 @pytest.mark.parametrize("text", ["true\a", "[a\a"])
 def test_a_sentence_has_no_control_characters(text):
-    (sentence,) = told({"image_import_opts": {"image_import_plugins": text}})
+    (sentence,) = told({"import_filtering_opts": {"allowed_schemes": text}})
     assert sentence.endswith(f"found '{text[:-1]}?': it should begin with [ and end with ]")
 
 
-@pytest.mark.parametrize("text", ["['no_op']", '["no_op", "image_conversion"]', "[no_op],", "[no_op,]", "[]", "[ ]"])
-def test_plugins_may_stand_in_quotes_and_before_a_comma(text):
-    assert told({"image_import_opts": {"image_import_plugins": text}}) == []
+@pytest.mark.parametrize("text", ["['http']", '["http", "https"]', "[http],", "[http,]", "[]", "[ ]"])
+def test_entries_may_stand_in_quotes_and_before_a_comma(text):
+    assert told({"import_filtering_opts": {"allowed_schemes": text}}) == []
 
 
-@pytest.mark.parametrize("text", ["no_such", "['no_such']", "[no_op, no_such]", ["no_op", "no_such"]])
-def test_a_list_of_plugins_that_is_wrong_is_told_once(text):
-    assert len(told({"image_import_opts": {"image_import_plugins": text}})) == 1
+@pytest.mark.parametrize("text", ["nosuch", ["log", "nosuch"]])
+def test_a_list_of_what_is_installed_is_told_once(text):
+    assert len(told({"oslo_messaging_notifications": {"driver": text}})) == 1
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_import_plugins_are_those_of_the_release(release):
+    plugins = specs.operator_options([yaml.safe_load((specs.ROLES / "api/meta/argument_specs.yml").read_text())])
+    assert sorted(plugins["glance_import_plugins"]["choices"]) == sorted(r.table(release)["import_plugins"])
 
 
 @pytest.mark.parametrize("release", RELEASES)
