@@ -21,7 +21,7 @@ FILES = {
 }
 """Variables with options of oslo.config by section, and whose files they are laid over."""
 
-UNITS = ("glance_api_unit", "glance_registry_unit", "glance_scrubber_unit")
+UNITS = ("glance_api_unit", "glance_registry_unit", "glance_scrubber_unit", "glance_import_checks_unit")
 """Variables with options of a systemd unit by section."""
 
 _KINDS = (

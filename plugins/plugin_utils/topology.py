@@ -293,6 +293,7 @@ USED = (
     "glance_database_url",
     "glance_database_user",
     "glance_delayed_delete",
+    "glance_import_checks",
     "glance_keystone_user",
     "glance_loadbalancer_interface",
     "glance_loadbalancer_registry",
@@ -492,6 +493,7 @@ def unwanted(topology: Topology, host: str, releases: Mapping[str, Mapping[str, 
         "glance-scrubber": host in topology.hosts(SCRUBBER),
         "glance-purge": first and topology.integer(host, "glance_purge_age_days") != 0,
         "glance-cache": host in topology.hosts(API) and topology.integer(host, "glance_cache_max_bytes") != 0,
+        "glance-import-checks": host in topology.hosts(API) and bool(topology.value(host, "glance_import_checks")),
     }
     return [name for name, is_wanted in wanted.items() if not is_wanted]
 

@@ -5,17 +5,25 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.kinds import gather, is_dict, kind_of, printable
 
+CHECKS = "glance_import_checks"
 PLUGINS, PROPERTIES = "glance_import_plugins", "glance_import_properties"
 UNPACK, CONVERT, INJECT = "image_decompression", "image_conversion", "inject_image_metadata"
 # What names of properties begin with that are Glance's own (glance/api/common.py, GLANCE_RESERVED_NS).
 RESERVED = "os_glance"
 # Characters that a name may have (glance/db/sqlalchemy/models.py, ImageProperty).
 LONGEST = 255
+# Of a check, which is a file's, too.
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_LAST_CODE = 255
+# Seconds.
+_LONGEST_CHECK = 86400
 
 
 def _of_plugins(plugins: list[str], properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -52,11 +60,40 @@ def _of_property(name: Any, value: Any) -> Iterator[str]:
             yield f"{named} should be one line without blanks around it, found another text: correct it"
 
 
+def _of_check(entry: Mapping[str, Any]) -> Iterator[str]:
+    name = str(entry.get("name"))
+    of, argv = f"of the check {printable(name)} in {CHECKS}", [str(each) for each in entry.get("argv") or ()]
+    if not _NAME.fullmatch(name):
+        yield (
+            f"a check of {CHECKS} should have a name of 1 to 64 small letters, digits and _-, found {printable(name)}: "
+            "rename it"
+        )
+    if not entry.get("src") and not argv:
+        yield f"src or argv {of} should name a program, found neither: add one"
+    elif not entry.get("src") and (not argv[0].startswith("/") or os.path.normpath(argv[0]) != argv[0]):
+        yield f"argv {of} should begin with the absolute path of a program, found {printable(argv[0])}: correct it"
+    timeout = int(entry.get("timeout", 300))
+    if not 1 <= timeout <= _LONGEST_CHECK:
+        yield f"timeout {of} should be from 1 to {_LONGEST_CHECK} seconds, found {timeout}: correct it"
+    codes = [int(code) for code in entry.get("refused_codes", [1])]
+    if wrong := [code for code in codes if not 1 <= code <= _LAST_CODE]:
+        found = ", ".join(map(str, wrong))
+        yield f"refused_codes {of} should be from 1 to {_LAST_CODE}, found {found}: 0 accepts an image"
+
+
+def _of_checks(entries: list[Mapping[str, Any]]) -> Iterator[str]:
+    names = [str(entry.get("name")) for entry in entries]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        yield f"the checks of {CHECKS} should have different names, found {', '.join(twice)} twice: rename one"
+    for entry in entries:
+        yield from _of_check(entry)
+
+
 def faults(given: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the sentences about plugins and properties of imports in *given*, by variable."""
+    """Return the sentences about plugins, properties and checks of imports in *given*, by variable."""
     plugins, properties = given.get(PLUGINS), given.get(PROPERTIES)
-    if plugins is None or not is_dict(properties):
-        return {}
-    found = list(_of_plugins([str(name) for name in plugins], properties))
-    found += [(PROPERTIES, sentence) for name, value in properties.items() for sentence in _of_property(name, value)]
+    found: list[tuple[str, str]] = [(CHECKS, sentence) for sentence in _of_checks(given.get(CHECKS) or [])]
+    if plugins is not None and is_dict(properties):
+        found += _of_plugins([str(name) for name in plugins], properties)
+        found += [(PROPERTIES, told) for name, value in properties.items() for told in _of_property(name, value)]
     return gather(found)

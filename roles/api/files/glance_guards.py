@@ -1019,14 +1019,19 @@ def replace(owner: Any, name: str, wrap: Callable) -> None:
 
 def install() -> None:
     """Wrap the functions of the Glance of this process. Raises GuardError if one is missing."""
+    import glance.async_.flows.plugins as flow_plugins
     import glance_store
+    import import_checks
+    import import_failures
     import sqlalchemy
     import sqlalchemy.orm.exc
     import webob.exc
     from glance import domain
     from glance.api import common
     from glance.api.v2 import image_data, image_members, images
-    from glance.common import utils, wsgi
+    from glance.async_ import taskflow_executor
+    from glance.async_.flows import api_image_import, base_import
+    from glance.common import exception, utils, wsgi
     from glance.common.scripts import utils as scripts
     from glance.db.sqlalchemy import api as records
     from glance.db.sqlalchemy import models
@@ -1079,6 +1084,10 @@ def install() -> None:
     guard_checksums(os.environ)
     guard_s3_answers(s3_driver)
     guard_swift_answers(swift_driver)
+    import_failures.guard_failures(taskflow_executor.TaskExecutor, replace, exception.ImportTaskError)
+    # Ussuri has no such class.
+    import_failures.guard_failed_stores(getattr(api_image_import, "_ImportActions", None), replace)
+    import_checks.guard_imports(flow_plugins, base_import, replace)
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 
 

@@ -38,3 +38,30 @@ def test_imports(plugins, properties, found):
 
 def test_variables_that_are_refused_by_shape_are_not_judged():
     assert imports.faults({"glance_import_plugins": ALL}) == {}
+
+
+@pytest.mark.parametrize(
+    ("checks", "found"),
+    [
+        ([], []),
+        ([{"name": "a", "argv": ["/opt/a"]}], []),
+        ([{"name": "a", "src": "a.py"}, {"name": "b-1", "src": "b.py", "argv": ["-x"]}], []),
+        ([{"name": "a", "src": "a.py", "timeout": "60", "refused_codes": ["3"]}], []),
+        ([{"name": "a"}], ["src or argv of the check a in glance_import_checks should name a program"]),
+        ([{"name": "a", "argv": ["a"]}], ["the absolute path of a program, found a"]),
+        ([{"name": "a", "argv": ["/opt/../a"]}], ["the absolute path of a program"]),
+        ([{"name": "checks.json", "src": "a"}], ["should have a name of 1 to 64 small letters"]),
+        ([{"name": "../a", "src": "a"}], ["should have a name of 1 to 64 small letters"]),
+        ([{"name": "a", "src": "a"}, {"name": "a", "src": "b"}], ["different names, found a twice"]),
+        (
+            [{"name": "a", "src": "a", "timeout": 0}],
+            ["timeout of the check a in glance_import_checks should be from 1"],
+        ),
+        ([{"name": "a", "src": "a", "timeout": 86401}], ["from 1 to 86400 seconds, found 86401"]),
+        ([{"name": "a", "src": "a", "refused_codes": [0, 256]}], ["from 1 to 255, found 0, 256: 0 accepts an image"]),
+    ],
+)
+def test_checks(checks, found):
+    sentences = imports.faults({"glance_import_checks": checks}).get("glance_import_checks", [])
+    assert len(sentences) == len(found), sentences
+    assert all(part in sentence for part, sentence in zip(found, sentences)), sentences
