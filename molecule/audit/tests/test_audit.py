@@ -184,7 +184,7 @@ def test_deleted_deactivated_image_is_restored_or_scrubbed_like_any_other(box, a
 def test_refused_import_is_given_up_and_its_files_go(box, as_user, wait_until):
     user = as_user("u1")
     image, deleted = refuse_import(user, wait_until), refuse_import(user, wait_until)
-    assert user.show(image)["status"] == "importing"
+    wait_until(lambda: user.show(image)["status"] == "queued")
     assert user.request("DELETE", f"/v2/images/{deleted}").status == 204
     assert box.files(deleted) == [IMAGES]
     assert box.audit() == set()
@@ -192,7 +192,7 @@ def test_refused_import_is_given_up_and_its_files_go(box, as_user, wait_until):
     wait_until(lambda: not box.sql(LOCK, id=image))
     box.age(image, 1)
     box.age(deleted, 25)
-    assert box.audit() == {("stuck", image, "failed"), ("file without a record", deleted, "file")}
+    assert box.audit() == {("refused data", image, "queued"), ("file without a record", deleted, "file")}
     box.scrub()
     assert box.files(image) == box.files(deleted) == []
     assert user.show(image)["status"] == "queued"

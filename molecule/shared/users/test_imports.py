@@ -108,9 +108,8 @@ def test_what_is_no_disk_is_refused_with_a_reason(as_user, imported, host):
     assert (answer.status, refused in answer.text) == (415, True), answer
     assert api.show(image)["status"] == "queued"
 
-    # Of an import, the task says only that it failed, and the image is left as it was then.
     answer, image, message = imported({"name": "glance-direct"}, disk_format="qcow2", data=DATA)
     assert answer.status == 202
-    assert "failed" in message
-    assert image["status"] != "active"
+    assert message == "The image names the disk_format qcow2, and its data is raw: name that, or send other data."
+    assert (image["status"], image["os_glance_failed_import"]) == ("queued", message)
     assert refused in host.check_output("journalctl --quiet --output=cat --unit=glance-api")

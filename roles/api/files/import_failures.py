@@ -36,6 +36,10 @@ SENTENCES = (
         r"VMDK|create-?type",
         "The image is a VMDK of a kind that is not allowed: use monolithicSparse or streamOptimized.",
     ),
+    (
+        r"disk_format (\w+) does not match stream data (\w+)",
+        r"The image names the disk_format \1, and its data is \2: name that, or send other data.",
+    ),
     (r"Converted image in unexpected format", "The image holds an image of another format, which is not allowed."),
     (
         r"format mismatch|claimed to be|disagrees about format|not match (the )?(expected|disk)|is not in \S+ format",
@@ -99,8 +103,8 @@ def sentence_of(error: BaseException, judges: tuple[Callable[[BaseException], st
     if isinstance(error, FileNotFoundError):
         return "The staged data is not there any more: upload it again."
     for pattern, sentence in SENTENCES:
-        if re.search(pattern, text):
-            return sentence
+        if match := re.search(pattern, text):
+            return match.expand(sentence)
     if text.startswith("qemu-img: "):
         return f"The image can't be converted: {without_paths(text.rpartition(': ')[2])}."
     if kinds & OWN_WORDS or hasattr(error, "explanation"):

@@ -39,6 +39,10 @@ def replace(owner, name, wrap):
         (RuntimeError("Image format mismatch"), "not in the disk_format"),
         (RuntimeError("Image metadata disagrees about format"), "not in the disk_format"),
         (error("InvalidImageData", "Content does not match expected format 'qcow2'"), "not in the disk_format"),
+        (
+            error("InvalidImageData", "Image disk_format qcow2 does not match stream data raw"),
+            "names the disk_format qcow2, and its data is raw",
+        ),
         (RuntimeError("Image has disallowed configuration"), "safety checks"),
         (RuntimeError("Image format detection failed"), "no disk image"),
         (RuntimeError("Converted image in unexpected format"), "an image of another format"),

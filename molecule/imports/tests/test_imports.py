@@ -1,0 +1,254 @@
+"""Imports end in the right state, with a sentence for their users, and leave nothing staged."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import json
+
+import pytest
+from testing.imports import begin, ended
+
+UNPACKED = {"raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "raw.gz": "raw"}
+REFUSED = {
+    ("picture", "qcow2"): "The data is not in the disk_format that the image names.",
+    ("raw", "qcow2"): "The data is not in the disk_format that the image names.",
+    ("backed", "qcow2"): "The image needs another file, its backing file: join both with qemu-img convert.",
+    ("marked", "raw"): "The image holds the mark LAB-FORBIDDEN, which this cloud does not take.",
+    ("marked.gz", "raw"): "The image holds the mark LAB-FORBIDDEN, which this cloud does not take.",
+    ("marked.qcow2", "qcow2"): "The image holds the mark LAB-FORBIDDEN, which this cloud does not take.",
+}
+
+
+@pytest.mark.parametrize("host", ["api1", "api2"])
+@pytest.mark.parametrize("name", UNPACKED)
+def test_disks_become_raw_and_get_properties(imported, staged, raw_digest, name, host):
+    done = imported(name, host=host, disk_format=UNPACKED[name], origin="user")
+    assert done.end == ("active", ""), done
+    assert (done.shown["disk_format"], done.shown["origin"]) == ("raw", "imported")
+    assert done.api.download(done.image) == raw_digest
+    assert staged() == []
+
+
+@pytest.mark.parametrize(("name", "disk_format"), REFUSED)
+def test_what_is_refused_is_told_why(imported, staged, name, disk_format):
+    done = imported(name, host="api2", disk_format=disk_format)
+    assert done.end == ("queued", REFUSED[name, disk_format])
+    assert done.shown["os_glance_failed_import"] == done.message
+    assert staged() == []
+
+
+def test_a_refused_image_takes_other_data(imported, as_user, web, raw_digest):
+    done = imported("marked", disk_format="raw")
+    assert done.shown["status"] == "queued"
+    answer = done.api.request(
+        "POST", f"/v2/images/{done.image}/import", {"method": {"name": "web-download", "uri": f"{web}/raw"}}
+    )
+    assert answer.status == 202, answer
+    again = ended(done.api, done.image)
+    assert again.end == ("active", "")
+    assert again.shown["os_glance_failed_import"] == ""
+    assert done.api.download(done.image) == raw_digest
+
+
+@pytest.mark.parametrize("asked", ["api1", "api2"])
+def test_staged_data_is_imported_by_whichever_host_is_asked(as_user, data_of, staged, raw_digest, keystone, asked):
+    api, other = as_user("u1", "api1"), as_user("u1", asked)
+    image = api.create(disk_format="qcow2")
+    data = data_of("qcow2")
+    assert api.request("PUT", f"/v2/images/{image}/stage", data, "application/octet-stream").status == 204
+    answer = other.request("POST", f"/v2/images/{image}/import", {"method": {"name": "glance-direct"}})
+    assert answer.status == 202, answer
+    done = ended(api, image)
+    assert done.end == ("active", "")
+    assert api.download(image) == raw_digest
+    assert staged() == []
+
+
+def test_refused_staged_data_is_gone_and_the_image_takes_other(as_user, data_of, staged):
+    api = as_user()
+    image = begin(api, {"name": "glance-direct"}, data_of("marked"), disk_format="raw")
+    assert ended(api, image).shown["status"] == "queued"
+    assert staged() == []
+    staged_again = api.request("PUT", f"/v2/images/{image}/stage", data_of("raw"), "application/octet-stream")
+    assert staged_again.status == 204, staged_again
+    assert api.request("POST", f"/v2/images/{image}/import", {"method": {"name": "glance-direct"}}).status == 202
+    assert ended(api, image).end == ("active", "")
+
+
+def test_administrators_are_exempt(imported):
+    assert imported("marked", user="admin", disk_format="raw").end == ("active", "")
+
+
+@pytest.mark.parametrize("name", ["broken", "hungry", "slow 90"])
+def test_a_check_that_can_not_be_made_refuses(imported, hosts, staged, name):
+    done = imported("raw", disk_format="raw", name=name)
+    assert done.end[0] == "queued"
+    assert done.message.startswith("The check marks of this cloud could not be made.")
+    said = hosts["api1"].check_output("journalctl --quiet --output=cat --lines=200 --unit=glance-api")
+    assert "The check marks of imports should accept or refuse an image, found" in said
+    assert staged() == []
+
+
+def test_a_check_reaches_nothing_but_the_data(imported):
+    assert imported("raw", disk_format="raw", name="curious").message == "It could reach: nothing."
+
+
+def test_data_that_is_still_being_sent_is_refused(as_user, addresses, wait_until, data_of):
+    api = as_user()
+    image = api.create(disk_format="raw")
+    data = data_of("raw")
+    with api.connection() as connection:
+        connection.putrequest("PUT", f"/v2/images/{image}/stage")
+        for name, value in {
+            **api.headers,
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(len(data)),
+        }.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        connection.send(data[: len(data) // 2])
+        wait_until(lambda: api.show(image)["status"] == "uploading")
+        answer = api.request("POST", f"/v2/images/{image}/import", {"method": {"name": "glance-direct"}})
+        assert answer.status == 202, answer
+        done = ended(api, image)
+        assert done.message.startswith("The data is still being sent"), done
+        connection.send(data[len(data) // 2 :])
+        connection.getresponse().read()
+
+
+def test_a_task_of_an_administrator_is_told_why_it_failed(as_user, web, wait_until):
+    admin = as_user("admin")
+
+    def run(name, **more):
+        properties = {"name": "by a task", "disk_format": "raw", "container_format": "bare", **more}
+        task = {"import_from": f"{web}/{name}", "import_from_format": "raw", "image_properties": properties}
+        answer = admin.request("POST", "/v2/tasks", {"type": "import", "input": task})
+        assert answer.status == 201, answer
+
+        def seen():
+            shown = admin.request("GET", f"/v2/tasks/{answer.json['id']}").json
+            return shown if shown["status"] in ("success", "failure") else None
+
+        return wait_until(seen, 60)
+
+    done = run("raw", tags=["blue"])
+    assert done["status"] == "success", done
+    image = done["result"]["image_id"]
+    admin.made.append(image)
+    assert (admin.show(image)["status"], admin.show(image)["tags"]) == ("active", ["blue"])
+    failed = run("backed")
+    assert failed["status"] == "failure"
+    assert failed["message"] == "The image needs another file, its backing file: join both with qemu-img convert."
+
+
+def test_image_import_tells_the_reason(module, keystone, addresses, web):
+    result = module(
+        "api1",
+        "image_import",
+        {
+            "url": f"http://{addresses['api1']}:9292",
+            "token": keystone.token("u1"),
+            "name": "by the module",
+            "disk_format": "raw",
+            "uri": f"{web}/marked",
+            "validate_certs": False,
+        },
+    )
+    assert result["failed"]
+    assert "The image holds the mark LAB-FORBIDDEN, which this cloud does not take." in result["msg"]
+
+
+def main_process(host):
+    return host.check_output("systemctl show --property=MainPID --value glance-api")
+
+
+def test_a_check_that_comes_while_imports_run_restarts_nothing_and_holds_for_the_next(
+    as_user, web, hosts, site_of_all, imported, raw_digest, tmp_path
+):
+    apis = [as_user("u1", f"api{number % 2 + 1}") for number in range(6)]
+    before = {name: main_process(hosts[name]) for name in ("api1", "api2")}
+    marks = {"name": "marks", "src": "marks.py", "argv": ["LAB-FORBIDDEN"], "timeout": 60, "exempt_roles": ["admin"]}
+    size = tmp_path / "size.py"
+    size.write_text(
+        "#!/usr/bin/python3\nimport os, sys\n"
+        "if os.stat(sys.argv[1]).st_size == 4 << 20:\n    print('Four mebibytes are too many.')\n    sys.exit(1)\n"
+    )
+    images = [
+        begin(api, {"name": "web-download", "uri": f"{web}/raw"}, disk_format="raw", name="slow 30") for api in apis
+    ]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        ends = [pool.submit(ended, api, image, 300) for api, image in zip(apis, images)]
+        run = site_of_all({"glance_import_checks": [marks, {"name": "size", "src": str(size)}]})
+        assert run.rc == 0, run.output
+        for api, image, end in zip(apis, images, ends):
+            # Checks that have begun are those of before; one that waited for its place may have those of now.
+            done = end.result()
+            assert done.end in (("active", ""), ("queued", "Four mebibytes are too many.")), done
+            if done.end[0] == "active":
+                assert api.download(image) == raw_digest
+    assert imported("raw", disk_format="raw").end == ("queued", "Four mebibytes are too many.")
+    assert {name: main_process(hosts[name]) for name in before} == before
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"glance_import_checks": [{"name": "gone", "argv": ["/opt/gone"]}]}, "found /opt/gone: No such file"),
+        ({"glance_import_checks": [{"name": "open", "argv": ["/srv/open"]}]}, "which others may change"),
+        ({"glance_import_checks": [{"name": "none"}]}, "src or argv of the check none"),
+        ({"glance_import_plugins": ["image_conversion", "image_decompression"]}, "before image_conversion"),
+        ({"glance_image_max_bytes": 1 << 50, "glance_project_max_bytes": 0}, "twice glance_image_max_bytes"),
+    ],
+)
+def test_what_can_not_work_is_refused_before_a_change(site_of_all, hosts, variables, sentence):
+    for name in ("api1", "api2"):
+        hosts[name].check_output("install --mode=0777 /bin/true /srv/open")
+    run = site_of_all(variables)
+    assert run.rc != 0
+    assert sentence in run.failures, run.failures
+    assert run.changed == 0
+
+
+def test_checks_are_taken_away_and_come_back(site_of_all, imported, hosts):
+    taken = site_of_all({"glance_import_checks": []})
+    assert taken.rc == 0, taken.output
+    assert not hosts["api1"].file("/etc/glance/import-checks").exists
+    assert not hosts["api1"].socket("unix:///run/glance-import-checks.socket").is_listening
+    assert imported("marked", disk_format="raw").end == ("active", "")
+    back = site_of_all()
+    assert back.rc == 0, back.output
+    assert imported("marked", disk_format="raw").end[0] == "queued"
+
+
+def test_direct_uploads_can_be_left_to_administrators(site_of_all, as_user):
+    run = site_of_all({"glance_api_direct_uploads": False})
+    assert run.rc == 0, run.output
+    data = bytes(1024)
+    for user, status in (("u1", 403), ("admin", 204)):
+        api = as_user(user)
+        assert api.upload(api.create(), [data]).status == status
+    api = as_user()
+    assert ended(api, begin(api, {"name": "glance-direct"}, data, disk_format="raw")).end == ("active", "")
+
+
+def test_status_tells_of_checks_that_can_not_be_made(playbook, hosts):
+    assert playbook("status.yml").rc == 0
+    host = hosts["api2"]
+    host.check_output("systemctl stop glance-import-checks.socket")
+    host.check_output("chmod 000 /opt/glance/libexec/run_import_check.py")
+    try:
+        assert host.run("systemctl start glance-import-checks.service").rc != 0
+        run = playbook("status.yml")
+        assert run.rc != 0
+        assert "glance-import-checks.service on api2 should have succeeded" in run.failures
+    finally:
+        host.check_output("chmod 0644 /opt/glance/libexec/run_import_check.py")
+        host.check_output("systemctl start glance-import-checks.service")
+    assert playbook("status.yml").rc == 0
+
+
+def test_the_digest_of_what_is_stored_is_the_one_that_users_see(imported, data_of):
+    done = imported("qcow2", disk_format="qcow2")
+    assert done.shown["os_hash_value"] == hashlib.sha512(data_of("raw")).hexdigest()
+    assert json.loads(json.dumps(done.shown))["size"] == len(data_of("raw"))
