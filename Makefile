@@ -24,7 +24,7 @@ JOBS ?= $(shell nproc)
 SCENARIOS := default keystone
 # Scenarios that take turns after `make test` in CI, each of which takes half an hour at most, and those that take longer.
 TURNS := together identity scrubber releases tls legacy cluster mounts jump audit
-LONGEST := changes mutations backup upgrade secrets ceph stores
+LONGEST := changes mutations backup upgrade secrets ceph stores imports
 # What `make test-all` runs besides.
 LONG_SCENARIOS := $(TURNS) $(LONGEST)
 # Releases of ansible-core that `make sanity-cores` runs on, one after the other: the newest one of each line.
