@@ -1,5 +1,6 @@
 """What a newcomer meets in a checkout: commands of the docs, make targets, and what git and the archive leave out."""
 
+import json
 import os
 import pathlib
 import re
@@ -156,6 +157,17 @@ def test_destroy_refuses_hosts_of_your_own(inventory):
     assert ended.returncode
     assert ended.stdout == ""
     assert "make teardown INVENTORY=" in ended.stderr
+
+
+def test_files_beside_an_inventory_are_none(tmp_path):
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {api1: {}}}\n")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/ceph.conf").write_text("[global]\nfsid = x\n")
+    (tmp_path / "files/ceph.client.glance.keyring").write_text("[client.glance]\n\tkey = hidden==\n")
+    done = run("ansible-inventory", "--inventory", str(tmp_path), "--list", ANSIBLE_CONFIG=str(PROJECT / "ansible.cfg"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(json.loads(done.stdout)["_meta"]["hostvars"]) == []
+    assert json.loads(done.stdout)["ungrouped"]["hosts"] == ["api1"]
 
 
 @pytest.mark.parametrize("options", [["-i", "inventories/typo"], ["-i", "inventories/single", "-i", "typo"]])
