@@ -16,6 +16,13 @@ from dataclasses import dataclass, field
 
 # Seconds that may lie between two steps of one request, which the database shows one by one.
 GRACE = 300.0
+# Seconds after which an import has died if its task, or its record where there is no task, was not touched. Glance
+# touches the task each minute while it stores (glance/async_/flows/api_image_import.py, _status_callback), and nothing
+# while it downloads, unpacks and converts. In ussuri, and for legacy tasks, it touches nothing while it stores either.
+ABANDONED = 2 * 86400.0
+# Seconds for which a file in the folders of imports has lain still when nobody works on it: who does has it open, or
+# one beside it.
+STILL = 3600.0
 # What an object in a store without files has in place of an inode.
 NO_INODE = (0, 0)
 # Folders that are no stores: data that waits for its import, and that of legacy tasks.
@@ -23,8 +30,8 @@ STAGING, TASKS = "os_glance_staging_store", "os_glance_tasks_store"
 UPLOADING = ("saving", "uploading", "importing")
 IN_USE = ("active", "deactivated")
 DELETED = ("deleted", "pending_delete")
-# An image's data has the image's id for a name, that of a task the task's. The import plugins image_conversion and
-# image_decompression and legacy tasks add an ending (glance/async_/flows).
+# Data has the id of its image for a name, that of a legacy task too (glance/async_/flows/base_import.py, _ImportToFS),
+# or the id of a task. The import plugins image_conversion and image_decompression and legacy tasks add an ending.
 _NAME = re.compile(r"(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(?P<ending>\.[a-z0-9]{1,12})?\Z")
 
 Inode = tuple[int, int]
@@ -200,11 +207,19 @@ class Judge:
         found = [finding for image in self.survey.images.values() for finding in self.of_image(image)]
         known = {path for finding in found for path in finding.files}
         found += [finding for file in self.survey.files if file.path not in known for finding in self.of_file(file)]
+        # A task ends together with the import of its image.
+        ended = {finding.image for finding in found if finding.kind == "stuck" and finding.mend}
+        found += [finding for task in self.survey.tasks if task.image_id not in ended for finding in self.of_task(task)]
         return sorted(found, key=lambda finding: (finding.kind, finding.image, finding.store))
 
     def before(self, moment: float | None, seconds: float) -> bool:
         """Whether *moment* is longer ago than *seconds*."""
         return moment is not None and moment < self.rules.now - seconds
+
+    @property
+    def abandoned_after(self) -> float:
+        """Seconds after which an import has died, wherever its process was."""
+        return max(ABANDONED, self.rules.stuck_after)
 
     def of_image(self, image: Image) -> Iterable[Finding]:
         """Return what is wrong with an image."""
@@ -304,7 +319,7 @@ class Judge:
             for file in self.files[image.id]
             if file.store != TASKS
             and file.path not in self.named
-            and not file.open
+            and (self.lies_still(file) if file.store == STAGING else not file.open)
             # Nova puts a snapshot into Ceph long before it says so (imagebackend.py, direct_snapshot).
             and self.before(max(file.mtime, image.updated_at), GRACE if file.inode != NO_INODE else rules.stuck_after)
         ]
@@ -341,37 +356,60 @@ class Judge:
         staged = image.status == "uploading" and image.size is not None
         if staged and (not rules.only_host or any(file.store == STAGING for file in files)):
             return
-        dead = idle or over or failed
-        mend = "failed" if failed else "stuck" if dead else ""
+        # An upload shows no sign of life in the database. The image of a legacy task is told by the file of that.
+        under_way = [task.updated_at for task in tasks if task.under_way]
+        imported = image.status == "importing" or bool(under_way) or any(file.store == TASKS for file in files)
+        abandoned = imported and self.before(max(under_way, default=image.updated_at), self.abandoned_after)
+        mend = "failed" if failed else "stuck" if idle or over else "abandoned" if abandoned else ""
         detail = f"{image.status} for {hours(rules.now - image.updated_at)}, nothing of it moves"
-        action = SCRUB if dead else "delete the image, if nobody uploads or imports it on another host"
+        later = f"wait: an import is given up after {hours(self.abandoned_after)} without a sign of life"
+        action = SCRUB if mend else later if imported else "delete the image, if nobody uploads it on another host"
         ids, paths = tuple(each.id for each in live), tuple(file.path for file in files)
         yield Finding("stuck", image.id, "", detail, action, mend, ids, paths)
 
+    def of_task(self, task: Task) -> Iterable[Finding]:
+        """Judge a task whose image is in no import: that of a copy or a legacy one, or one whose import never began."""
+        if not task.under_way or not self.before(task.updated_at, self.abandoned_after):
+            return
+        if any(file.open for file in self.files[task.image_id] + self.files[task.id]):
+            return
+        what = f"a task of image {task.image_id}" if task.image_id else "a task"
+        detail = f"{what}, {task.status} for {hours(self.rules.now - task.updated_at)}, nothing of it moves"
+        yield Finding("dead task", task.id, "", detail, SCRUB, "task")
+
     # ---------------------------------------------------------------------------------------------------------- files
+
+    def lies_still(self, file: File) -> bool:
+        """Whether nobody works on a file; what an import makes of one lies beside it."""
+        if file.store not in (STAGING, TASKS):
+            return not file.open and self.before(file.mtime, self.rules.stuck_after)
+        seconds = STILL if self.rules.sees_open_files else self.rules.stuck_after
+        beside = [each for each in self.files[file.id] if each.store in (STAGING, TASKS)]
+        return not any(each.open or not self.before(each.mtime, seconds) for each in beside)
 
     def of_file(self, file: File) -> Iterable[Finding]:
         """Judge a file: a record names it, or somebody works on it, or it is left over."""
-        if file.open or not self.before(file.mtime, self.rules.stuck_after) or self.needed(file):
+        if not self.lies_still(file) or self.needed(file):
             return
-        known = file.id in self.survey.known_tasks if file.store == TASKS else file.id in self.survey.images
+        known = file.id in self.survey.images or (file.store == TASKS and file.id in self.survey.known_tasks)
         if known:
             detail = f"{file.path}, {file.size} bytes: no record names it"
             yield Finding("file without a record", file.id, file.store, detail, SCRUB, "file", (), (file.path,))
         else:
             # A wrong or an older database would know none of the files, and another deployment may have them here.
             detail = f"{file.path}, {file.size} bytes: the database never knew this id"
-            yield Finding("unknown file", file.id, file.store, detail, "find out whose it is, then move it away")
+            action = "find out whose it is, then move it away"
+            yield Finding("unknown file", file.id, file.store, detail, action, "", (), (file.path,))
 
     def needed(self, file: File) -> bool:
         """Whether a file belongs to a record, or may do so."""
-        if file.store == TASKS:
-            return any(task.id == file.id and task.under_way for task in self.survey.tasks)
         if file.path in self.named:
             return True
         image = self.survey.images.get(file.id)
         if image and not image.deleted and (image.importing or image.status in UPLOADING):
             return True
+        if file.store == TASKS:
+            return any(task.id == file.id and task.under_way for task in self.survey.tasks)
         if file.store == STAGING:
             return False
         undone = [location for location in self.locations[file.id] if location.undone]

@@ -494,6 +494,8 @@ def unwanted(topology: Topology, host: str, releases: Mapping[str, Mapping[str, 
         "glance-purge": first and topology.integer(host, "glance_purge_age_days") != 0,
         "glance-cache": host in topology.hosts(API) and topology.integer(host, "glance_cache_max_bytes") != 0,
         "glance-import-checks": host in topology.hosts(API) and bool(topology.value(host, "glance_import_checks")),
+        "glance-staging": host in topology.hosts(API)
+        and not (has_registry(topology, host, releases) and topology.value(host, "glance_registry_host")),
     }
     return [name for name, is_wanted in wanted.items() if not is_wanted]
 

@@ -236,6 +236,62 @@ def test_staged_data_waits_for_its_import(box, as_user):
     assert box.files(image) == [STAGING]
 
 
+def test_what_imports_have_left_goes_from_each_host_within_the_hour(box, as_user):
+    user = as_user("u1")
+    left, opened, waits = (user.create() for _number in range(3))
+    for image in (left, opened):
+        assert user.upload(image, [DATA]).status == 204
+        box.host.check_output("runuser -u glance -- cp %s/%s %s/", IMAGES, image, STAGING)
+    assert user.request("PUT", f"/v2/images/{waits}/stage", DATA, "application/octet-stream").status == 204
+    for image in (left, opened, waits):
+        box.age(image, 3)
+    # A process of the service, which the unit sees from its sandbox.
+    reader = f"--unit=lab-reader --uid=glance --property=StandardInput=file:{STAGING}/{opened}"
+    box.host.check_output(f"systemd-run --quiet {reader} sleep 600")
+    try:
+        box.host.check_output("systemctl start glance-staging.service")
+        assert box.files(left) == [IMAGES]
+        assert sorted(box.files(opened)) == [IMAGES, STAGING]
+    finally:
+        box.host.check_output("systemctl stop lab-reader")
+    box.host.check_output("systemctl start glance-staging.service")
+    assert box.files(opened) == [IMAGES]
+    assert box.files(waits) == [STAGING]
+    said = box.host.check_output("journalctl --quiet --output=cat --unit=glance-staging.service")
+    assert all(f"removed {STAGING}/{image}, {len(DATA)} bytes" in said for image in (left, opened))
+    assert user.download(left) == user.download(opened) == SHA256
+
+
+def test_import_that_has_died_is_given_up_whoever_worked_on_it(box, as_user):
+    user = as_user("u1")
+    image, task = user.create(), str(uuid.uuid4())
+    # As a host leaves it that is gone.
+    box.sql("UPDATE images SET status = 'importing' WHERE id = :id", id=image)
+    box.sql(
+        "INSERT INTO tasks (id, type, status, owner, created_at, updated_at, deleted)"
+        " SELECT :task, 'api_image_import', 'processing', owner, created_at, updated_at, 0 FROM images WHERE id = :id",
+        task=task,
+        id=image,
+    )
+    box.sql(
+        "INSERT INTO task_info (task_id, input) VALUES (:task, :input)",
+        task=task,
+        input=json.dumps({"image_id": image}),
+    )
+    moment = box.host.check_output("date --utc --date='49 hours ago' '+%%F %%T'")
+    box.sql("UPDATE images SET updated_at = :moment WHERE id = :id", id=image, moment=moment)
+    box.sql("UPDATE tasks SET updated_at = :moment WHERE id = :id", id=task, moment=moment)
+    box.host.check_output("systemctl start glance-staging.service")
+    assert user.show(image)["status"] == "queued"
+    (ended,) = box.sql("SELECT status, message FROM tasks JOIN task_info ON task_id = id WHERE id = :id", id=task)
+    assert ended == {
+        "status": "failure",
+        "message": "The server that worked on it has ended; the image can be imported again.",
+    }
+    assert user.upload(image, [DATA]).status == 204
+    assert box.audit() == set()
+
+
 def test_deletion_that_fails_half_way_is_finished(box, as_user):
     user = as_user("u1")
     empty, full = user.create(), user.create()

@@ -6,7 +6,10 @@ import hashlib
 
 testinfra_hosts = ["ansible://glance_api"]
 
-UNITS = ["glance-api.service", "glance-scrubber.service", "glance-scrubber.timer", "glance-scrubber-check.service"]
+UNITS = [
+    *("glance-api.service", "glance-scrubber.service", "glance-scrubber.timer", "glance-scrubber-check.service"),
+    *("glance-staging.service", "glance-staging.timer"),
+]
 GONE = ["/opt/glance", "/etc/glance", *(f"/etc/systemd/system/{unit}" for unit in UNITS)]
 
 

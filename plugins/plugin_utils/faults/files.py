@@ -63,6 +63,8 @@ OWNED = {
             "glance-scrubber-check.service",
             "glance-scrubber.service",
             "glance-scrubber.timer",
+            "glance-staging.service",
+            "glance-staging.timer",
             "glance_guards.py",
             "haproxy.cfg",
             "image_audit.py",

@@ -1,11 +1,13 @@
 """Look after images that wait to be scrubbed, and after data that Glance has lost from sight.
 
-Runs on a host with Glance's own libraries, as the service user, with the scrubber's configuration. The verbs:
+Runs on a host with Glance's own libraries, as the service user, with the scrubber's configuration or, on a host without
+one, with the API's. The verbs:
 
 scrub    Mend, run glance-scrubber once, and fail, with their ids, if images that were due before are still there.
 check    Mend, and fail, with their ids, if images wait for longer than they should.
 mend     Put right what the database and the stores disagree in, where nothing can be lost; prints one line of JSON.
 audit    Print what they disagree in as one line of JSON; changes nothing.
+staged   Remove what imports have left on this host, give up those whose process has ended; prints one line of JSON.
 rekey    Write the present keys of stores into the locations of images; prints one line of JSON.
 probe    Look whether the configuration, the database and all stores can be used.
 show     Print how many images wait, as one line of JSON.
@@ -70,7 +72,7 @@ LOCATIONS = table("image_locations", image_id=sa.String, status=sa.String, value
 PROPERTIES = table("image_properties", image_id=sa.String, name=sa.String, value=sa.Text)
 TAGS = table("image_tags", image_id=sa.String, value=sa.String)
 MEMBERS = table("image_members", image_id=sa.String, member=sa.String)
-JOBS = table("tasks", status=sa.String)
+JOBS = table("tasks", status=sa.String, expires_at=sa.DateTime)
 JOB_INFO = sa.table("task_info", *map(sa.column, ("task_id", "input", "message")))
 CONFIG_FILE = "/etc/glance/glance-scrubber.conf"
 # Only the API's configuration says where data waits for its import.
@@ -113,6 +115,7 @@ def read_config(path: str) -> None:
             cfg.StrOpt("metadata_encryption_key", secret=True),
         ]
     )
+    CONF.register_opts([cfg.IntOpt("task_time_to_live", default=48)], "task")
     CONF.register_opts(database_options.database_opts, "database")
     CONF([f"--config-file={path}"], project="glance", default_config_dirs=[])
 
@@ -442,11 +445,19 @@ SIZED = tuple(stored_objects.DRIVERS)
 # A deletion of these is refused by the store, since the data is somebody else's.
 FOREIGN = ("http", "https", "cinder", "vsphere")
 LOCKS = ("os_glance_import_task", "os_glance_importing_to_stores")
-NOTES = (*LOCKS, "os_glance_stage_host", "os_glance_hash_op_host")
+STAGE_HOST = "os_glance_stage_host"
+NOTES = (*LOCKS, STAGE_HOST, "os_glance_hash_op_host")
+# What mends without the stores: an import that is over, and what it left in the folders of this host.
+GIVEN_UP = ("abandoned", "failed", "task")
+LEFT_OVER = ("file", "queued")
+# What users read in the task of an import that was given up.
+ENDED = "The server that worked on it has ended; the image can be imported again."
 # Swept locations that a run looks at, and ids in one statement.
 SWEPT_AT_ONCE, IDS_AT_ONCE = 1000, 500
 # What the database and the stores disagree in while a request is at work is over after so many seconds.
 PATIENCE = 20
+# The folders of imports.
+STAGED = (image_audit.STAGING, image_audit.TASKS)
 READ_BYTES = 1 << 20
 
 
@@ -504,14 +515,21 @@ def open_files() -> tuple[set[tuple[int, int]], bool, float | None]:
     return inodes, complete, min(starts, default=time.time())
 
 
-def find_files(options: argparse.Namespace, opened: set[tuple[int, int]]) -> list[image_audit.File]:
-    """Return the files that are named as Glance names files; raises OSError when a folder can't be read."""
+def find_files(
+    options: argparse.Namespace, opened: set[tuple[int, int]], stores: Iterable[str] = ()
+) -> list[image_audit.File]:
+    """Return the files that are named as Glance names files, of all *stores* if none is named.
+
+    Raises OSError when a folder can't be read.
+    """
     found, seen = [], set()
     for store, folder in folders(options):
         # Two stores may have one folder.
         if (real := os.path.realpath(folder)) in seen:
             continue
         seen.add(real)
+        if stores and store not in stores:
+            continue
         try:
             entries = list(os.scandir(folder))
         except FileNotFoundError:
@@ -531,10 +549,10 @@ def find_files(options: argparse.Namespace, opened: set[tuple[int, int]]) -> lis
 
 
 class Objects:
-    """The objects of stores without a folder, by store and id, and why a store could not be listed."""
+    """The objects of *stores* without a folder, by store and id, and why a store could not be listed."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.drivers = {name: kind for name, kind in CONF.enabled_backends.items() if kind in stored_objects.DRIVERS}
+    def __init__(self, options: argparse.Namespace, stores: Mapping[str, str]) -> None:
+        self.drivers = {name: kind for name, kind in stores.items() if kind in stored_objects.DRIVERS}
         self.listed: dict[str, stored_objects.Listing] = {}
         self.unlisted: dict[str, str] = {}
         if self.drivers:
@@ -665,14 +683,26 @@ def image_in(text: str | None) -> str:
 class Look:
     """One look at the files, and after that at the records: what came in between has a record and no file here.
 
-    *whole* looks for the data of every image, too. Changes nothing.
+    *whole* looks for the data of every image, too; *staged* at the folders of imports alone, and no store is asked.
+    Changes nothing.
     """
 
-    def __init__(self, options: argparse.Namespace, *, whole: bool = False, only: set[str] | None = None) -> None:
-        self.options, self.only = options, only
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        *,
+        whole: bool = False,
+        only: set[str] | None = None,
+        staged: bool = False,
+    ) -> None:
         opened, complete, since = open_files()
-        files = [file for file in find_files(options, opened) if only is None or file.id in only]
-        self.objects = Objects(options)
+        found = find_files(options, opened, STAGED if staged else ())
+        if staged:
+            under_way = sa.and_(IMAGES.c.status.in_(image_audit.UPLOADING), IMAGES.c.deleted.is_(False))
+            only = {file.id for file in found} | {row.id for row in rows(under_way)}
+        files = [file for file in found if only is None or file.id in only]
+        self.options, self.only = options, only
+        self.objects = Objects(options, {} if staged else CONF.enabled_backends)
         stored = self.objects.ids() if only is None else self.objects.ids() & only
         self.records = Records({file.id for file in files} | stored, only)
         self.uris = {number: uri_of(row) for number, row in self.records.rows.items()}
@@ -693,7 +723,7 @@ class Look:
         for number, row in self.records.rows.items():
             if not row.deleted:
                 self.readers.setdefault(self.uris[number], set()).add(row.image_id)
-        suspects = self.suspects(files)
+        suspects = self.suspects([file for file in files if file.store not in STAGED])
         locations = [self.location(row, row.id in suspects) for row in self.records.rows.values()]
         self.survey = image_audit.Survey(
             self.rules,
@@ -701,7 +731,7 @@ class Look:
             locations,
             files,
             self.records.tasks,
-            self.data(locations, whole),
+            {} if staged else self.data(locations, whole),
             self.records.known_tasks,
         )
 
@@ -883,14 +913,17 @@ class Mender:
     def __init__(self, look: Look) -> None:
         self.look = look
         self.files = {file.path: file for file in look.survey.files}
+        self.removed: list[str] = []
 
     def mend(self, finding: image_audit.Finding) -> str:
         """Put a finding right; returns what was done, "" if it is no longer as it was found."""
         with engine().begin() as connection:
             wanted = IMAGES.select().where(IMAGES.c.id == finding.image).with_for_update()
             image, known = connection.execute(wanted).first(), self.look.records.images.get(finding.image)
-            if finding.store == image_audit.TASKS:
-                return self.remove_task_file(finding)
+            if finding.mend == "task":
+                return self.mend_task(connection, finding)
+            if finding.store in STAGED and image is None:
+                return self.remove_orphan(finding)
             seen = ("status", "deleted", "updated_at")
             if image is None or known is None or any(getattr(image, name) != getattr(known, name) for name in seen):
                 return ""
@@ -930,11 +963,12 @@ class Mender:
                 status = os.lstat(path)
                 if ((status.st_dev, status.st_ino), status.st_mtime) == (file.inode, file.mtime):
                     os.unlink(path)
+                    self.removed.append(path)
                     removed += 1
         return removed
 
-    def remove_task_file(self, finding: image_audit.Finding) -> str:
-        """Remove what a task has left behind."""
+    def remove_orphan(self, finding: image_audit.Finding) -> str:
+        """Remove what an import without an image has left behind."""
         return f"removed {finding.files[0]}, left behind by a task" if self.remove_files(finding) else ""
 
     def make_queued(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> None:
@@ -956,19 +990,50 @@ class Mender:
             return ""
         return self.mend_failed(connection, image, finding)
 
+    def mend_abandoned(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
+        """Give up an import that has shown no sign of life for days, wherever its process was."""
+        opened, _complete, _since = open_files()
+        if any(self.files[path].inode in opened for path in finding.files):
+            return ""
+        return self.mend_failed(connection, image, finding)
+
     def mend_failed(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
         """Give up an upload or import that is over."""
+        tasks = [task for task in self.look.survey.tasks if task.image_id == image.id and task.under_way]
+        if not all(self.is_untouched(connection, task) for task in tasks):
+            return ""
         self.make_queued(connection, image, finding)
         notes = sa.and_(PROPERTIES.c.image_id == image.id, PROPERTIES.c.name.in_(NOTES))
         connection.execute(sa.delete(PROPERTIES).where(notes))
-        for task in self.look.survey.tasks:
-            if task.image_id == image.id and task.under_way:
-                connection.execute(
-                    sa.update(JOBS).where(JOBS.c.id == task.id).values(status="failure", updated_at=now())
-                )
-                message = "Nobody works on it any more: the process that did has ended."
-                connection.execute(sa.update(JOB_INFO).where(JOB_INFO.c.task_id == task.id).values(message=message))
+        for task in tasks:
+            self.end_task(connection, task)
         return f"image {image.id}: was {image.status} and nobody worked on it; it can be uploaded again or deleted"
+
+    def is_untouched(self, connection: sa.Connection, task: image_audit.Task) -> bool:
+        """Keep the record of a task from others; returns whether it is as it was found."""
+        row = connection.execute(JOBS.select().where(JOBS.c.id == task.id).with_for_update()).first()
+        return row is not None and (row.status, seconds_of(row.updated_at) or 0.0) == (task.status, task.updated_at)
+
+    def end_task(self, connection: sa.Connection, task: image_audit.Task) -> None:
+        """Have a task end as a failure, as Glance does; glance/domain/__init__.py, Task.fail."""
+        expires_at = now() + datetime.timedelta(hours=CONF.task.task_time_to_live)
+        ended = sa.update(JOBS).where(JOBS.c.id == task.id)
+        connection.execute(ended.values(status="failure", updated_at=now(), expires_at=expires_at))
+        connection.execute(sa.update(JOB_INFO).where(JOB_INFO.c.task_id == task.id).values(message=ENDED))
+
+    def mend_task(self, connection: sa.Connection, finding: image_audit.Finding) -> str:
+        """End a task that nobody works on any more, and take its lock from an image."""
+        (task,) = (each for each in self.look.survey.tasks if each.id == finding.image)
+        if not self.is_untouched(connection, task):
+            return ""
+        self.end_task(connection, task)
+        own = sa.and_(PROPERTIES.c.image_id == task.image_id, PROPERTIES.c.deleted.is_(False))
+        lock = sa.and_(own, PROPERTIES.c.name == LOCKS[0], PROPERTIES.c.value == task.id)
+        # Where data waits for its import stays known.
+        if connection.execute(sa.delete(PROPERTIES).where(lock)).rowcount:
+            notes = PROPERTIES.c.name.in_([name for name in NOTES if name != STAGE_HOST])
+            connection.execute(sa.delete(PROPERTIES).where(sa.and_(own, notes)))
+        return f"task {task.id}: was {task.status} and nobody worked on it; it ended as a failure"
 
     def mend_ghost(self, connection: sa.Connection, image: Any, finding: image_audit.Finding) -> str:
         """Finish a deletion that was cut off."""
@@ -1123,14 +1188,55 @@ def mend_all(
             try:
                 done += filter(None, [mender.mend(finding)])
             except Exception as error:
-                reason = f"{type(error).__name__}: {error}".replace("\n", " ")
-                failed.append(f"image {finding.image}: {finding.detail}, can't be mended: {reason}")
+                failed.append(not_mended(finding, error))
     if gone := image_audit.without_data(look.survey):
         with engine().begin() as connection:
             mender.set_locations(connection, gone)
     for line in [*done, *failed]:
         say(line)
     return done, failed
+
+
+def not_mended(finding: image_audit.Finding, error: Exception) -> str:
+    """Return a line about a finding that *error* kept from being put right."""
+    what = "task" if finding.mend == "task" else "image"
+    reason = f"{type(error).__name__}: {error}".replace("\n", " ")
+    return f"{what} {finding.image}: {finding.detail}, can't be mended: {reason}"
+
+
+def staged(options: argparse.Namespace) -> int:
+    """Remove what nobody waits for from the folders of imports, and give up imports whose process has ended.
+
+    What has data in a store is left to the scrubber and to repairs of an audit.
+    """
+    look = Look(options, staged=True)
+    mender, given_up, failed = Mender(look), [], []
+    parts = [part for finding in image_audit.judge(look.survey) for part in parts_here(mender, finding)]
+    for part in () if options.dry_run else parts:
+        known = len(mender.removed)
+        try:
+            line = mender.mend(part)
+            given_up += [line] if line and part.mend in GIVEN_UP else []
+        except Exception as error:
+            failed.append(not_mended(part, error))
+        for path in mender.removed[known:]:
+            say(f"removed {path}, {mender.files[path].size} bytes, which nothing waits for")
+    for line in [*given_up, *failed]:
+        say(line)
+    print(json.dumps({"found": len(parts), "removed": mender.removed, "given_up": given_up, "failed": failed}))
+    return LEFT_BEHIND if failed else 0
+
+
+def parts_here(mender: Mender, finding: image_audit.Finding) -> list[image_audit.Finding]:
+    """Return what of a finding is to be mended in the folders of imports, a finding for each file.
+
+    Data of images that the database does not know goes too: there, Glance itself removes it whenever it starts
+    (glance/housekeeping.py, clean_orphaned_staging_residue).
+    """
+    if finding.mend in LEFT_OVER or finding.kind == "unknown file":
+        file = dataclasses.replace(finding, mend="file", locations=())
+        return [dataclasses.replace(file, store=mender.files[path].store, files=(path,)) for path in finding.files]
+    return [finding] if finding.mend in GIVEN_UP and not finding.locations else []
 
 
 def take_up(options: argparse.Namespace, only: set[str] | None = None, kinds: Iterable[str] = ()) -> int:
@@ -1156,17 +1262,19 @@ def mend(options: argparse.Namespace) -> int:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(description="Look after the images that wait to be scrubbed.")
-    parser.add_argument("--config-file", default=CONFIG_FILE, help="the scrubber's configuration")
+    parser.add_argument("--config-file", default=CONFIG_FILE, help="the configuration of the scrubber, or of the API")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in (scrub, check, mend, audit, rekey, probe, show, postpone, restore):
+    for verb in (scrub, check, mend, audit, staged, rekey, probe, show, postpone, restore):
         added = verbs.add_parser(verb.__name__, help=(verb.__doc__ or "").splitlines()[0])
         added.set_defaults(run=verb)
-        if verb in (scrub, check, mend, audit, postpone):
+        if verb in (scrub, check, mend, audit, staged, postpone):
             added.add_argument("--api-config-file", default=API_CONFIG_FILE, help="the API's configuration")
             added.add_argument("--only-host", action="store_true", help="no other host has the API")
             added.add_argument("--stuck-after", type=float, default=86400, help="seconds without a sign of life")
         if verb is audit:
             added.add_argument("--checksums", action="store_true", help="read all data, and compare its hash")
+        if verb is staged:
+            added.add_argument("--dry-run", action="store_true", help="look only, and change nothing")
         if verb in (check, audit):
             added.add_argument("--late", type=int, default=0, help="seconds that an image may wait beyond scrub_time")
         if verb is check:

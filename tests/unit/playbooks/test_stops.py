@@ -24,6 +24,7 @@ STOPS = [
     ("api", "uninstall", ["glance-api.service", "glance-proxy.service"]),
     ("api", "stop", ["glance-api.service", "glance-proxy.service"]),
     ("api", "cache_uninstall", ["glance-cache.service", "glance-cache.timer"]),
+    ("api", "staging_uninstall", ["glance-staging.service", "glance-staging.timer"]),
     ("purge", "uninstall", ["glance-purge-check.service", "glance-purge.service", "glance-purge.timer"]),
     ("registry", "uninstall", ["glance-registry.service"]),
     (

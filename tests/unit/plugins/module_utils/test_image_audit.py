@@ -4,9 +4,11 @@ import dataclasses
 
 import pytest
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_audit import (
+    ABANDONED,
     GRACE,
     NO_INODE,
     STAGING,
+    STILL,
     TASKS,
     Data,
     File,
@@ -27,6 +29,8 @@ OLD, YOUNG = NOW - DAY - 1, NOW - 10
 PATH = f"/images/{X}"
 HERE = Rules(NOW, scrub_time=3600, only_host=True, since=NOW - 30 * DAY, sees_open_files=True, files_only=True)
 RESTARTED = dataclasses.replace(HERE, since=NOW - GRACE)
+CLUSTER = dataclasses.replace(HERE, only_host=False)
+DEAD, SILENT = NOW - ABANDONED - 1, NOW - ABANDONED + 60
 
 
 def image(status, **other):
@@ -119,6 +123,12 @@ def test_what_agrees_is_no_finding(survey):
     assert found(**survey) == []
 
 
+DELETED = {"images": [image("deleted", deleted=True)]}
+ELSEWHERE = {"locations": [location(path="", store="ceph")]}
+GOOD_ELSEWHERE = {"images": [image("active")], **ELSEWHERE}
+STOPPED = NOW - STILL - 1
+
+
 @pytest.mark.parametrize(
     ("survey", "finding"),
     [
@@ -179,10 +189,17 @@ def test_what_agrees_is_no_finding(survey):
         ),
         ({"images": [image("deleted", deleted=True)], "files": [file()]}, ("file without a record", "file")),
         ({"files": [file(TASKS)], "known_tasks": [X]}, ("file without a record", "file")),
+        # A legacy task names what it fetches by the image that it makes.
+        ({"files": [file(TASKS)], "images": [image("deleted", deleted=True)]}, ("file without a record", "file")),
+        ({"files": [file(TASKS)], "images": [image("queued")]}, ("file without a record", "file")),
+        ({"files": [file(TASKS)], "images": [image("active")], **ELSEWHERE}, ("file without a record", "file")),
+        # Of imports, it is known by the hour that nobody works on them.
+        ({"files": [file(STAGING, mtime=STOPPED)], **DELETED}, ("file without a record", "file")),
+        ({"files": [file(STAGING, mtime=STOPPED)], **GOOD_ELSEWHERE}, ("file without a record", "file")),
+        ({"files": [file(STAGING, mtime=STOPPED)], "images": [image("queued")]}, ("refused data", "queued")),
         # Nothing is removed of what this database never knew, be it a wrong one.
         ({"files": [file()]}, ("unknown file", "")),
         ({"files": [file(STAGING)], "known_tasks": [X]}, ("unknown file", "")),
-        ({"files": [file(TASKS)], "images": [image("deleted", deleted=True)]}, ("unknown file", "")),
     ],
 )
 def test_what_disagrees_is_found(survey, finding):
@@ -212,6 +229,25 @@ def test_what_disagrees_is_found(survey, finding):
         },
         # A refused upload, a moment ago.
         {"images": [image("queued", updated_at=YOUNG)], "files": [file(mtime=YOUNG)]},
+        # An import was at work within the hour, on it or on what it makes of it, or has it open.
+        *(
+            {"files": [file(STAGING, mtime=STOPPED), other], **images}
+            for images in (DELETED, GOOD_ELSEWHERE, {"images": [image("queued")]})
+            for other in (
+                file(STAGING, f"{PATH}.raw", mtime=NOW - STILL + 60),
+                file(STAGING, f"{PATH}.raw", mtime=STOPPED, open=True),
+            )
+        ),
+        {"files": [file(TASKS, open=True)], "images": [image("queued")]},
+        {"files": [file(TASKS)], "images": [image("saving", updated_at=YOUNG)]},
+        # Where open files can't be seen, a day has to do.
+        {
+            "files": [file(STAGING, mtime=STOPPED)],
+            "rules": dataclasses.replace(HERE, sees_open_files=False),
+            **GOOD_ELSEWHERE,
+        },
+        # A copy to another store, whose task is younger than its lock's patience.
+        {"files": [file(STAGING)], **ELSEWHERE, "images": [image("active", importing=True)]},
     ],
 )
 def test_file_that_may_be_needed_stays(survey):
@@ -252,6 +288,91 @@ def test_data_that_another_image_has_is_not_queued_for_removal():
 def test_upload_is_given_up_only_when_nobody_can_be_at_work(status, changes, expected):
     survey = {**changes, "images": [image(status, **{"size": None, **changes.get("images", {})})]}
     assert [mend for _kind, mend in found(**survey)] == expected
+
+
+@pytest.mark.parametrize(
+    ("survey", "expected"),
+    [
+        # Its task, or its record where it has no task, is too old for an import.
+        ({"tasks": [Task(Y, "processing", DEAD, X)]}, [("stuck", "abandoned")]),
+        ({"tasks": [Task(Y, "pending", DEAD, X)]}, [("stuck", "abandoned")]),
+        ({}, [("stuck", "abandoned")]),
+        ({"tasks": [Task(Y, "processing", DEAD, X), Task(X, "failure", YOUNG, X)]}, [("stuck", "abandoned")]),
+        ({"files": [file(STAGING, mtime=DEAD)]}, [("stuck", "abandoned")]),
+        # A copy in one of its stores does not make it live.
+        ({"locations": [location()]}, [("stuck", "abandoned")]),
+        # A legacy task is told by its file, since it does not name its image.
+        ({"images": ["saving"], "files": [file(TASKS, mtime=DEAD)]}, [("stuck", "abandoned")]),
+        ({"images": ["saving"], "tasks": [Task(Y, "processing", DEAD, X)]}, [("stuck", "abandoned")]),
+        # Touched within two days, by whatever.
+        ({"tasks": [Task(Y, "processing", SILENT, X)]}, [("stuck", "")]),
+        (
+            {"tasks": [Task(Y, "processing", DEAD, X), Task(X, "processing", SILENT, X)]},
+            [("dead task", "task"), ("stuck", "")],
+        ),
+        ({"images": ["importing", SILENT]}, [("stuck", "")]),
+        # Somebody works on it here.
+        ({"files": [file(STAGING, mtime=DEAD, open=True)], "tasks": [Task(Y, "processing", DEAD, X)]}, []),
+        ({"files": [file(STAGING, mtime=YOUNG)]}, []),
+        # An operator who has more patience.
+        ({"rules": dataclasses.replace(CLUSTER, stuck_after=3 * DAY)}, []),
+        # An upload shows no sign of life, however long it takes.
+        ({"images": ["saving"]}, [("stuck", "")]),
+        ({"images": ["saving"], "files": [file(mtime=DEAD)]}, [("stuck", "")]),
+        ({"images": ["uploading"]}, [("stuck", "")]),
+    ],
+)
+def test_import_without_a_sign_of_life_is_given_up_in_a_cluster(survey, expected):
+    status, updated_at = [*survey.get("images", ["importing"]), DEAD][:2]
+    given = {"rules": CLUSTER, **survey, "images": [image(status, size=None, updated_at=updated_at)]}
+    assert found(**given) == expected
+
+
+@pytest.mark.parametrize(
+    ("survey", "expected"),
+    [
+        # A legacy task, which names no image, and a copy to another store.
+        ({"tasks": [Task(Y, "processing", DEAD)]}, [("dead task", "task")]),
+        ({"tasks": [Task(Y, "processing", DEAD, X)], **GOOD}, [("dead task", "task")]),
+        ({"tasks": [Task(Y, "pending", DEAD, X)], "images": [image("deleted", deleted=True)]}, [("dead task", "task")]),
+        # Its import never began: what was staged waits for another.
+        (
+            {
+                "tasks": [Task(Y, "pending", DEAD, X)],
+                "images": [image("uploading", updated_at=DEAD)],
+                "files": [file(STAGING, mtime=DEAD)],
+            },
+            [("dead task", "task")],
+        ),
+        # Whoever changes an image does not keep its import alive.
+        (
+            {"tasks": [Task(Y, "processing", DEAD, X)], "images": [image("importing", updated_at=YOUNG)]},
+            [("dead task", "task")],
+        ),
+        ({"tasks": [Task(Y, "processing", SILENT)]}, []),
+        ({"tasks": [Task(Y, "processing", DEAD)], "rules": dataclasses.replace(CLUSTER, stuck_after=3 * DAY)}, []),
+        ({"tasks": [Task(Y, "failure", DEAD)]}, []),
+        ({"tasks": [Task(Y, "success", DEAD)]}, []),
+        ({"tasks": [Task(X, "processing", DEAD)], "files": [file(TASKS, mtime=DEAD, open=True)]}, []),
+        (
+            {
+                **GOOD,
+                "tasks": [Task(Y, "processing", DEAD, X)],
+                "images": [image("active", importing=True)],
+                "files": [file(STAGING, mtime=DEAD, open=True)],
+            },
+            [],
+        ),
+    ],
+)
+def test_task_that_nobody_works_on_is_found(survey, expected):
+    assert found(**{"rules": CLUSTER, **survey}) == expected
+
+
+def test_what_is_given_up_later_says_when():
+    survey = Survey(CLUSTER, {X: image("importing")})
+    (finding,) = judge(survey)
+    assert finding.action == "wait: an import is given up after 48 h without a sign of life"
 
 
 def test_import_that_failed_is_given_up_at_once_on_any_host():

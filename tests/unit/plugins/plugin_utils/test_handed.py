@@ -291,7 +291,7 @@ def test_hosts_that_no_look_knows_have_something_to_do(group):
             {"glance_purge_age_days": None, "glance_cache_max_bytes": None},
             ["glance-registry", "glance-scrubber"],
         ),
-        ("s", {"glance_cache_max_bytes": 5}, ["glance-registry", "glance-purge", "glance-cache"]),
+        ("s", {"glance_cache_max_bytes": 5}, ["glance-registry", "glance-purge", "glance-cache", "glance-staging"]),
     ],
 )
 def test_services_that_a_host_should_not_have_are_told(host, variables, unwanted):
@@ -301,8 +301,22 @@ def test_services_that_a_host_should_not_have_are_told(host, variables, unwanted
 def test_a_registry_is_wanted_in_a_release_that_has_one():
     assert "glance-registry" in handed(inventory(REGISTRY), "r1")["unwanted"]
     old = inventory(REGISTRY, {"glance_release": "ussuri", "glance_purge_age_days": 9})
-    assert handed(old, "r1")["unwanted"] == ["glance-scrubber", "glance-cache"]
+    assert handed(old, "r1")["unwanted"] == ["glance-scrubber", "glance-cache", "glance-staging"]
     assert handed(old, "a1")["unwanted"] == ["glance-registry", "glance-scrubber", "glance-purge", "glance-cache"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({}, True),
+        # An API that asks a registry does not log in to the database.
+        ({"glance_release": "ussuri", "glance_registry_host": "192.0.2.9"}, False),
+        ({"glance_release": "ussuri", "glance_registry_host": ""}, True),
+        ({"glance_registry_host": "192.0.2.9"}, True),
+    ],
+)
+def test_what_imports_leave_is_removed_where_the_api_logs_in_to_the_database(variables, wanted):
+    assert ("glance-staging" not in handed(inventory(REGISTRY, variables), "a1")["unwanted"]) == wanted
 
 
 @pytest.mark.parametrize(
