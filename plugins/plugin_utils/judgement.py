@@ -21,6 +21,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults imp
     files,
     gone,
     identity,
+    images,
     limits,
     loadbalancer,
     numbers,
@@ -100,6 +101,7 @@ RELATIONS = (
     deployment.faults,
     cache.faults,
     ceph.faults,
+    images.faults,
     identity.faults,
     loadbalancer.faults,
 )
