@@ -108,6 +108,7 @@ $(PLAYBOOKS): .venv/.complete
 audit: ## compare the stores with the database: make audit ARGS='-e glance_audit_repair=true' mends what is safe to mend
 backup: ## back up the database and the images, while the service works
 certificates: ## make a private authority and a certificate for each host
+images: ## bring the images of the list glance_images, and hide older ones
 purge: ## delete the records of what was deleted long ago: make purge ARGS='-e glance_purge_age_days=90'
 restart: ## restart the services, one host at a time
 restore: ## restore a backup, with the service stopped: make restore BACKUP=NAME

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from ansible_collections.glanceops.image_service.plugins.module_utils.client import GlanceError, retry
 from ansible_collections.glanceops.image_service.plugins.module_utils.image_api import (
+    NOT_FOUND,
     ImageApi,
     NoSuchStoreError,
     Selection,
@@ -38,6 +39,9 @@ from ansible_collections.glanceops.image_service.plugins.module_utils.image_stat
 if t.TYPE_CHECKING:
     from ansible_collections.glanceops.image_service.plugins.module_utils.client import Client
 
+CONFLICT = 409
+"""Status with which Glance refuses to delete an image whose data is in use (delete in glance/api/v2/images.py)."""
+
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 
 
@@ -52,7 +56,10 @@ def run(client: Client, params: dict[str, t.Any], target: Target, check_mode: bo
         steps = work.steps(target.method)
         if diff:
             result["diff"] = before_and_after(target, work, stores)
-        if not check_mode and (steps or work.wait):
+        if work.fill and target.elsewhere:
+            # Nothing is done before the action plugin has sent the file.
+            result["awaits_src"] = True
+        elif not check_mode and (steps or work.wait):
             result |= importer.carry_out(target, work, stores)
     except GlanceError as error:
         result |= {"failed": True, "reason": error.reason, "msg": str(error)}
@@ -62,7 +69,25 @@ def run(client: Client, params: dict[str, t.Any], target: Target, check_mode: bo
         result |= {"failed": True, "reason": "refused", "msg": f"src should be readable to its end, found: {error}."}
     done = steps if check_mode else importer.done
     image = importer.image or (summary(work.image) if work.image else {})
+    if "failed" not in result:
+        result["warnings"] = [*result.get("warnings", []), *_kept(target, work, image)]
+    elif f"'{target.name or target.image_id}'" not in result["msg"]:
+        result["msg"] = f"{label(image or {'id': target.image_id, 'name': target.name})}: {result['msg']}"
     return {"image": image, "steps": done, "changed": bool(done), **result}
+
+
+def _kept(target: Target, work: Plan, image: Raw) -> list[str]:
+    """Say which images are left there because they are protected; image: the one in use, {} before it is made."""
+    protected = [one for one in work.outdated if one.get("protected") and (not image or _same_owner(one, image))]
+    return [
+        f"{label(summary(one))} should be deleted as keep_others is {target.keep_others}, found that it is protected. "
+        "It was left there: take the protection away, or raise keep_others."
+        for one in protected
+    ]
+
+
+def _same_owner(one: Raw, other: Raw) -> bool:
+    return one.get("owner") == other.get("owner")
 
 
 class Importer:
@@ -107,7 +132,8 @@ class Importer:
             own=True,
         )
         images = list(self.api.find(named))
-        if not any(image["status"] == "active" and target.is_data_of(image) for image in images):
+        there = any(image["status"] == "active" and target.is_data_of(image) for image in images)
+        if not there or target.keep_others is not None:
             images += self.api.find(replace(named, hidden=True))
         # The database may think that two names are the same which are not.
         return [image for image in images if image.get("name") == target.name]
@@ -138,11 +164,32 @@ class Importer:
             if "failed" in result:
                 return result
         self._update(image_id, _replaced(work.late), "publish")
+        # Whose an image is that was just made is known only now.
         for other in work.hide:
-            # Whose an image is that was just made is known only now.
-            if other.get("owner") == self.image["owner"]:
+            if _same_owner(other, self.image):
                 self._update(other["id"], _replaced({"os_hidden": True}), "hide_others", seen=False)
-        return result
+        outdated = [other for other in work.delete if _same_owner(other, self.image)]
+        return {**result, **self._delete_others(target, outdated)}
+
+    def _delete_others(self, target: Target, others: list[Raw]) -> dict[str, t.Any]:
+        """Delete images; return the failure of those that could not be, after all others, or {}."""
+        failed: list[tuple[Raw, GlanceError]] = []
+        for other in others:
+            try:
+                self.client.call("DELETE", _path(other["id"]), expected=204)
+            except GlanceError as error:
+                # Somebody else may have deleted it.
+                failed += [] if error.status == NOT_FOUND else [(other, error)]
+                continue
+            self.done += [] if "delete_others" in self.done else ["delete_others"]
+        if not failed:
+            return {}
+        reason = "refused" if failed[0][1].status == CONFLICT else failed[0][1].reason
+        msg = " ".join(
+            f"{label(summary(other))} should be deleted as keep_others is {target.keep_others}, found: {error}"
+            for other, error in failed
+        )
+        return {"failed": True, "reason": reason, "msg": msg}
 
     def _is_wrong(self, target: Target) -> bool:
         """Whether the data is not the wanted one, and not what the service itself made of a file."""

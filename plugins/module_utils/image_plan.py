@@ -75,7 +75,8 @@ class Target:
 
     facts: attributes and properties of the image by name; tags: None for whatever they are; data: the file, if there
     is one; os_hash_value: hash that the data must have, "" for that of the file, or any; any_format: whether the image
-    may have other formats than the facts say.
+    may have other formats than the facts say; keep_others: how many hidden images of the name stay, None for all;
+    elsewhere: whether the file is still on the control machine.
     """
 
     name: str | None
@@ -90,6 +91,8 @@ class Target:
     must_succeed: bool = True
     hide_others: bool = False
     any_format: bool = False
+    keep_others: int | None = None
+    elsewhere: bool = False
 
     def wanted_hash(self, algorithm: str) -> str:
         """Hash that the data must have, "" for any."""
@@ -114,7 +117,8 @@ class Plan:
 
     image: the one that is used, {} for a new one; patch: what is changed of its record; late: what is changed once the
     data is known to be right; fill: whether its data is still to be brought; stores: those into which an active image
-    is to be copied; hide: the images that it takes the place of; wait: whether there is anything to wait for.
+    is to be copied; hide: the images that it takes the place of; outdated: hidden ones of the name that are not to be
+    kept; wait: whether there is anything to wait for.
     """
 
     image: Raw = field(default_factory=dict)
@@ -124,6 +128,12 @@ class Plan:
     wait: bool = True
     stores: tuple[str, ...] = ()
     hide: list[Raw] = field(default_factory=list)
+    outdated: list[Raw] = field(default_factory=list)
+
+    @property
+    def delete(self) -> list[Raw]:
+        """Those of the outdated images that Glance lets be deleted."""
+        return [image for image in self.outdated if not image.get("protected")]
 
     def steps(self, method: str) -> list[str]:
         """Names of what is to be done, in order."""
@@ -132,7 +142,8 @@ class Plan:
         done += [method] if self.fill else []
         done += [COPY] if self.stores else []
         done += ["publish"] if self.late else []
-        return done + (["hide_others"] if self.hide else [])
+        done += ["hide_others"] if self.hide else []
+        return done + (["delete_others"] if self.delete else [])
 
 
 def target_of(params: dict[str, t.Any]) -> Target:
@@ -155,10 +166,15 @@ def target_of(params: dict[str, t.Any]) -> Target:
     wrong = hash_fault("os_hash_value", params["os_hash_value"])
     if wrong:
         raise ValueError(wrong)
+    keep = params["keep_others"]
+    if keep is not None and not params["hide_others"]:
+        raise ValueError("hide_others should be true with keep_others, which is about hidden images, found false.")
+    if keep is not None and keep < 0:
+        raise ValueError(f"keep_others should be 0 or more, found {keep}: leave it out to keep all.")
     facts = {name: params[name] for name in (*FORMATS, *PLAIN) if params[name] is not None}
     if params["hidden"] is not None or params["hide_others"]:
         facts["os_hidden"] = bool(params["hidden"])
-    data = Source(params["src"]) if params["src"] else None
+    data = Source(params["src"]) if params["src"] and params["remote_src"] else None
     return Target(
         params["name"],
         params["id"],
@@ -172,6 +188,8 @@ def target_of(params: dict[str, t.Any]) -> Target:
         params["all_stores_must_succeed"],
         params["hide_others"] and not params["id"],
         params["allow_changed_formats"],
+        None if params["id"] else keep,
+        bool(params["src"]) and not params["remote_src"],
     )
 
 
@@ -206,9 +224,9 @@ def plan(target: Target, images: list[Raw], stores: tuple[str, ...]) -> Plan:
     if busy:
         # Somebody's upload or import is at work, such as that of a run that was cut off.
         image = _only(target, busy)
-        return Plan(image, changes(now, image), late, hide=_others(target, whole, image))
+        return Plan(image, changes(now, image), late, **_replaced(target, whole, image))
     image = _only(target, [image for image in unfinished if _can_be_filled(target, image)])
-    return Plan(image, changes(now, image) if image else [], late, fill=True, hide=_others(target, whole, image))
+    return Plan(image, changes(now, image) if image else [], late, fill=True, **_replaced(target, whole, image))
 
 
 def _only(target: Target, images: list[Raw]) -> Raw:
@@ -237,7 +255,7 @@ def _completed(target: Target, image: Raw, whole: list[Raw], stores: tuple[str, 
         wait=bool(lacks),
         # Glance takes one import of an image at a time; a later run brings what this one does not.
         stores=() if at_work else lacks,
-        hide=_others(target, whole, image) if active else [],
+        **(_replaced(target, whole, image) if active else {}),
     )
 
 
@@ -246,6 +264,24 @@ def _others(target: Target, whole: list[Raw], image: Raw) -> list[Raw]:
     candidates = [one for one in whole if one is not image and one["status"] == "active" and not one.get("os_hidden")]
     same = [one for one in candidates if not image or one.get("owner") == image.get("owner")]
     return same if target.hide_others else []
+
+
+def _replaced(target: Target, whole: list[Raw], image: Raw) -> dict[str, list[Raw]]:
+    """Images that this one takes the place of, and those that are then not to be kept, as Plan has them.
+
+    An image that is yet to be made has no owner: then they are those of every owner. One that is deactivated stays,
+    and does not count: somebody may be looking into it.
+    """
+    hide = _others(target, whole, image)
+    if target.keep_others is None:
+        return {"hide": hide, "outdated": []}
+    others = [one for one in whole if one is not image and one["status"] == "active"]
+    hidden = [one for one in others if one.get("os_hidden") or one in hide]
+    by_owner: dict[t.Any, list[Raw]] = {}
+    for one in sorted(hidden, key=lambda one: str(one.get("created_at") or ""), reverse=True):
+        if not image or one.get("owner") == image.get("owner"):
+            by_owner.setdefault(one.get("owner"), []).append(one)
+    return {"hide": hide, "outdated": [one for each in by_owner.values() for one in each[target.keep_others :]]}
 
 
 def _can_be_filled(target: Target, image: Raw) -> bool:
@@ -309,9 +345,10 @@ def before_and_after(target: Target, work: Plan, stores: tuple[str, ...]) -> dic
     if work.fill or work.stores:
         before["stores"] = summary(image)["stores"] if image else []
         after["stores"] = [*before["stores"], *(work.stores or stores or ["(the default store)"])]
-    if work.hide:
-        before["others"] = {other["id"]: "shown" for other in work.hide}
-        after["others"] = {other["id"]: "hidden" for other in work.hide}
+    if work.hide or work.delete:
+        hidden = {other["id"]: "hidden" for other in (*work.delete, *work.hide)}
+        before["others"] = {**hidden, **{other["id"]: "shown" for other in work.hide}}
+        after["others"] = {**hidden, **{other["id"]: "deleted" for other in work.delete}}
     return {"before": before, "after": after}
 
 

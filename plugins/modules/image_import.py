@@ -62,10 +62,22 @@ options:
   src:
     description:
       - File with the data, on the host that runs the module, for O(method=glance-direct) and O(method=upload). It is
-        sent in blocks and never held in memory.
+        sent in blocks and never held in memory. See O(remote_src) for one of the control machine.
       - When an image of the name and of the same size is there, the file is read to compare its hash, unless
         O(os_hash_value) is given.
     type: path
+  remote_src:
+    description:
+      - Whether O(src) is a file of the host that runs the module.
+      - With V(false), it is one of the control machine. It is copied to the host only when its data is to be sent, and
+        removed from there afterwards. Until then the host's folder for temporary files needs room for it.
+      - Without O(os_hash_value), such a file is read in each run for its SHA-512. With O(os_hash_value), it need not be
+        there any more once the image is.
+      - A relative path is looked for below the folder of the playbook, then below that of the inventory, each time in
+        C(files) first. Not together with C(async).
+    type: bool
+    default: true
+    version_added: "0.3.0"
   os_hash_value:
     description:
       - Hash that the data must have, by the algorithm that the service uses (C(hashing_algorithm)), by default SHA-512.
@@ -157,11 +169,21 @@ options:
         listings. Has no effect with O(id).
     type: bool
     default: false
+  keep_others:
+    description:
+      - How many hidden images of the name and the owner are kept, those that O(hide_others) has just hidden included.
+        All but the newest ones are deleted once the image can be used, and after the others are hidden. Without it, all
+        of them are kept.
+      - Counted and deleted are active images only. One that is protected counts, and is left there with a warning. One
+        that cannot be deleted, such as one whose data is in use, is a failure after all else was done.
+      - Needs O(hide_others=true). Has no effect with O(id).
+    type: int
+    version_added: "0.3.0"
   wait:
     description:
-      - Whether to wait until the image can be used. What depends on that (O(hide_others), O(protected), and
-        O(visibility) where it waits for O(os_hash_value)) is otherwise left to a later run, and the hash of what was
-        imported and its formats are not looked at.
+      - Whether to wait until the image can be used. What depends on that (O(hide_others), O(keep_others),
+        O(protected), and O(visibility) where it waits for O(os_hash_value)) is otherwise left to a later run, and the
+        hash of what was imported and its formats are not looked at.
     type: bool
     default: true
   timeout:
@@ -190,6 +212,15 @@ EXAMPLES = r"""
       os_distro: debian
       os_version: "13"
     hide_others: true
+    keep_others: 2
+
+- name: Have a file of the control machine, which is sent once
+  glanceops.image_service.image_import:
+    method: upload
+    name: appliance
+    src: images/appliance.qcow2
+    remote_src: false
+    disk_format: qcow2
 
 - name: Import a file of the host into two stores
   glanceops.image_service.image_import:
@@ -224,8 +255,8 @@ image:
 steps:
   description:
     - What was done, and in check mode what would be, in order, of V(create), V(update), the method, V(copy-image),
-      V(publish) for what a new image gets last, V(hide_others), and V(delete) for one with other data than it should
-      have. Empty when all was as it should be.
+      V(publish) for what a new image gets last, V(hide_others), V(delete_others), and V(delete) for one with other
+      data than it should have. Empty when all was as it should be.
   returned: always, unless an option is wrong
   type: list
   elements: str
@@ -279,6 +310,8 @@ def main() -> None:
             "all_stores": {"type": "bool", "default": False},
             "all_stores_must_succeed": {"type": "bool", "default": True},
             "hide_others": {"type": "bool", "default": False},
+            "keep_others": {"type": "int"},
+            "remote_src": {"type": "bool", "default": True},
             "allow_changed_formats": {"type": "bool", "default": False},
             "wait": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 1800},

@@ -21,6 +21,7 @@ from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults imp
     files,
     gone,
     identity,
+    images,
     imports,
     limits,
     loadbalancer,
@@ -102,6 +103,7 @@ RELATIONS = (
     deployment.faults,
     cache.faults,
     ceph.faults,
+    images.faults,
     identity.faults,
     loadbalancer.faults,
 )

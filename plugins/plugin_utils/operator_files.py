@@ -78,27 +78,38 @@ def metadefs(entries: Iterable[Mapping[str, Any]], service: str) -> list[str]:
     ]
 
 
+def folders(variables: Mapping[str, Any]) -> list[str]:
+    """Return the folders of the control machine in which files are looked for, the first one first."""
+    playbooks = variables.get("playbook_dir") or ""
+    # Ansible's name for the folder of the play, which playbooks of this collection import.
+    above = os.path.dirname(playbooks) if os.path.basename(playbooks) == "plays" else ""
+    bases = [playbooks, above, variables.get("inventory_dir")]
+    return [folder for base in bases if base for folder in (os.path.join(base, "files"), base)]
+
+
+def locate(src: str, places: Sequence[str]) -> str:
+    """Return the path of *src* in the first of the folders *places* that has it; ValueError with what was found."""
+    wanted = os.path.expanduser(src)
+    paths = [os.path.join(folder, wanted) for folder in places] or [os.path.abspath(wanted)]
+    path = next((place for place in paths if os.path.exists(place)), "")
+    if not path:
+        where = "nothing there" if os.path.isabs(wanted) else f"none in {', '.join(dict.fromkeys(places))}"
+        raise ValueError(f"{where}: name a file on the control machine")
+    if not os.path.isfile(path):
+        raise ValueError(f"{path}, which is none: name each file of a folder")
+    return path
+
+
 def reader(loader: Any, variables: Mapping[str, Any]) -> Callable[[str], str]:
     """Return what reads a C(src) on the control machine, with a vault's password if it has one.
 
     What it returns raises ValueError with what was found in place of a file with text. A relative path is looked for
     below the folder of the playbook, then below that of the inventory that has the host, each time in C(files) first.
     """
-    playbooks = variables.get("playbook_dir") or ""
-    # Ansible's name for the folder of the play, which playbooks of this collection import.
-    above = os.path.dirname(playbooks) if os.path.basename(playbooks) == "plays" else ""
-    bases = [playbooks, above, variables.get("inventory_dir")]
-    folders = [folder for base in bases if base for folder in (os.path.join(base, "files"), base)]
+    places = folders(variables)
 
     def read(src: str) -> str:
-        wanted = os.path.expanduser(src)
-        places = [os.path.join(folder, wanted) for folder in folders] or [os.path.abspath(wanted)]
-        path = next((place for place in places if os.path.exists(place)), "")
-        if not path:
-            where = "nothing there" if os.path.isabs(wanted) else f"none in {', '.join(dict.fromkeys(folders))}"
-            raise ValueError(f"{where}: name a file on the control machine")
-        if not os.path.isfile(path):
-            raise ValueError(f"{path}, which is none: name each file of a folder")
+        path = locate(src, places)
         try:
             # Of a file that a vault encrypts, this is another one.
             real = loader.get_real_file(path)

@@ -1,6 +1,7 @@
 """A Glance on loopback, with a Keystone at the same address, that can misbehave: real HTTP, images in memory."""
 
 import contextlib
+import datetime
 import hashlib
 import http.server
 import json
@@ -45,6 +46,10 @@ class FakeGlance:
         # What web-download finds at any address.
         self.web = b"of the web"
         self.import_ends = "active"
+        # Ids of images whose data is in use.
+        self.in_use = set()
+        # How many images were ever made.
+        self.made = 0
         fake = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -80,8 +85,12 @@ class FakeGlance:
         self.url = self.url.replace("http:", "https:")
 
     def add(self, status="active", **facts):
-        number = len(self.images)
+        number = self.made
         image = {"id": f"{number:08x}-0000-4000-8000-000000000000", "name": f"image-{number}", "status": status}
+        # Each is made a second after the one before.
+        made = datetime.datetime(2026, 11, 26) + datetime.timedelta(seconds=self.made)
+        self.made += 1
+        image["created_at"] = f"{made.isoformat()}Z"
         self.images.append({**image, "visibility": "public", "os_hidden": False, **facts})
         return self.images[-1]
 
@@ -159,6 +168,10 @@ class FakeGlance:
         image = next((image for image in self.images if image["id"] == image_id), None)
         if image is None:
             return 404, b"no such image"
+        if method == "DELETE" and image.get("protected"):
+            return 403, f"Image {image_id} is protected and cannot be deleted.".encode()
+        if method == "DELETE" and image_id in self.in_use:
+            return 409, f"Image {image_id} could not be deleted because it is in use".encode()
         if method == "DELETE":
             self.images.remove(image)
             return 204, None

@@ -59,6 +59,32 @@ def test_sample_image_is_uploaded_once(playbook, api):
         api.made += [image["id"] for image in samples()]
 
 
+def test_images_of_the_inventory_are_brought_once_and_replaced(playbook, api, tmp_path):
+    def listed(hidden):
+        found = api.request("GET", f"/v2/images?name=listed&os_hidden={hidden}").json["images"]
+        return [image["os_hash_value"] for image in found]
+
+    def bring(data, *options):
+        disk.write_bytes(data)
+        image = {"name": "listed", "src": str(disk), "disk_format": "raw", "visibility": "public", "keep": 0}
+        run = playbook("images.yml", {"glance_images": [{**image, "properties": {"os_distro": "debian"}}]}, *options)
+        assert run.rc == 0, run.output
+        return run.changed
+
+    disk, first, second = tmp_path / "disk.raw", b"the first", b"the second"
+    try:
+        assert bring(first, "--check") == 1
+        assert listed("false") == []
+        assert bring(first) == 1
+        assert bring(first) == 0
+        assert listed("false") == [hashlib.sha512(first).hexdigest()]
+        assert bring(second) == 1
+        assert listed("false") == [hashlib.sha512(second).hexdigest()]
+        assert listed("true") == []
+    finally:
+        api.made += [image["id"] for image in api.request("GET", "/v2/images?name=listed").json["images"]]
+
+
 def test_status_shows_release_health_and_images(playbook, api, host_name, service):
     image = api.create()
     assert api.upload(image, [b"data"]).status == 204

@@ -212,6 +212,15 @@ KINDS = [
     ),
     ("glance_api", {"glance_basic_users": [{**USER, "name": "a b"}]}, 'found "a b"'),
     ("glance_api", {"glance_stores": {}}, "glance_stores should have at least one store"),
+    (
+        "glance_api",
+        {
+            "glance_images": [
+                {"name": "a", "disk_format": "raw", "uri": "http://me:hidden@h/", "os_hash_value": "0" * 64}
+            ]
+        },
+        "uri of a in glance_images should have no user name or password in it, found one",
+    ),
     ("glance_api", {"glance_api_bind_address": "0.0.0.0"}, "passwords would cross the network"),
     ("glance_api", {**KEYSTONE, "glance_keystone_url": "http://me:hidden@h"}, "found http://********@h"),
     ("glance_api", {**HERE, "glance_tls_key": "hidden"}, "glance_tls_key should be a private key as PEM"),

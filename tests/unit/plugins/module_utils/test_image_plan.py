@@ -19,7 +19,7 @@ def params(**given):
     )
     defaults = {**dict.fromkeys(names.split()), "properties": None, "tags": None, "stores": None, "all_stores": False}
     defaults |= {"all_stores_must_succeed": True, "hide_others": False, "method": "web-download"}
-    defaults |= {"allow_changed_formats": False}
+    defaults |= {"allow_changed_formats": False, "keep_others": None, "remote_src": True}
     return {**defaults, "name": "n", "disk_format": "raw", "uri": "http://web/disk", **given}
 
 
@@ -61,6 +61,8 @@ def shown(**facts):
         ({"os_hash_value": "xyz"}, "os_hash_value should be the hexadecimal digits of a hash"),
         ({"os_hash_value": ""}, "os_hash_value should be the hexadecimal digits of a hash"),
         ({"os_hash_value": HASH[:-1]}, "os_hash_value should be the hexadecimal digits of a hash"),
+        ({"keep_others": 1}, "hide_others should be true with keep_others"),
+        ({"keep_others": -1, "hide_others": True}, "keep_others should be 0 or more, found -1: leave it out to keep"),
     ],
 )
 def test_wrong_options(given, message):
@@ -151,6 +153,67 @@ def test_plan(given, images, stores, steps, image_id):
     work = i.plan(wanted, images, stores)
     assert work.steps(wanted.method) == steps
     assert work.image.get("id") == image_id
+
+
+def hidden(image_id, **facts):
+    """Return a hidden image with other data, made at the hour of its id."""
+    made = f"2026-11-26T0{image_id}:00:00Z"
+    return image(image_id=image_id, **{"os_hidden": True, "os_hash_value": "x", "created_at": made, **facts})
+
+
+def replaced(image_id, **facts):
+    """Return one that is yet to be hidden."""
+    return hidden(image_id, os_hidden=False, **facts)
+
+
+NEW = "0" * 128
+
+
+@pytest.mark.parametrize(
+    ("keep", "images", "given", "deleted"),
+    [
+        (None, [shown(), hidden("4"), hidden("3")], {}, []),
+        (0, [shown()], {}, []),
+        (0, [shown(), hidden("4"), hidden("3")], {}, ["4", "3"]),
+        (1, [shown(), hidden("4"), hidden("3"), hidden("2")], {}, ["3", "2"]),
+        (2, [shown(), hidden("4"), hidden("3")], {}, []),
+        # whatever the order of the list
+        (1, [shown(), hidden("3"), hidden("2"), hidden("4")], {}, ["3", "2"]),
+        # what is just being hidden counts
+        (1, [shown(), replaced("4"), hidden("3")], {}, ["3"]),
+        (0, [shown(), replaced("4")], {}, ["4"]),
+        # one that is brought anew takes the place of what is shown
+        (1, [replaced("4"), hidden("3")], {"os_hash_value": NEW}, ["3"]),
+        (1, [replaced("4"), hidden("3"), image("queued", "9")], {"os_hash_value": NEW}, ["3"]),
+        (1, [replaced("4"), hidden("3"), image("saving", "9")], {"os_hash_value": NEW}, ["3"]),
+        # back to one that is hidden: it stays, and what it takes the place of counts
+        (1, [replaced("4"), hidden("3"), hidden("2", os_hash_value=HASH)], {"os_hash_value": HASH}, ["3"]),
+        (0, [replaced("4"), hidden("3", os_hash_value=HASH)], {"os_hash_value": HASH}, ["4"]),
+        # of another project
+        (0, [shown(owner="p1"), hidden("4", owner="p2"), hidden("3", owner="p1")], {}, ["3"]),
+        # whose the new one will be is not known: each project's are counted by themselves
+        (
+            1,
+            [hidden("4", owner="p2"), hidden("3", owner="p1"), hidden("2", owner="p2"), hidden("1", owner="p1")],
+            {"os_hash_value": NEW},
+            ["2", "1"],
+        ),
+        # neither counted nor deleted: what is not active
+        (1, [shown(), image("deactivated", "5", os_hidden=True), hidden("4"), hidden("3")], {}, ["3"]),
+        (0, [shown(), image("queued", "5", os_hidden=True)], {}, []),
+        # nothing is deleted for one that cannot be used
+        (0, [image("deactivated", os_hidden=False), hidden("3")], {}, []),
+        # one that is protected counts and stays
+        (1, [shown(), hidden("4", protected=True), hidden("3")], {}, ["3"]),
+        (0, [shown(), hidden("4", protected=True), hidden("3")], {}, ["3"]),
+    ],
+)
+def test_hidden_images_that_are_not_kept_are_deleted(keep, images, given, deleted):
+    wanted = target(hide_others=True, keep_others=keep, **given)
+    work = i.plan(wanted, images, ())
+    assert [one["id"] for one in work.delete] == deleted
+    assert work.steps("upload")[-1:] == ["delete_others"] * bool(deleted) or not deleted
+    assert work.image not in work.delete
 
 
 @pytest.mark.parametrize(
@@ -283,6 +346,29 @@ def test_diff_of_a_new_image_and_of_a_changed_one():
     assert copied["before"]["stores"] == ["files"]
     assert copied["after"]["stores"] == ["files", "fast"]
     assert {**copied["before"], "stores": 0} == {**copied["after"], "stores": 0}
+
+
+def test_an_id_has_no_others():
+    wanted = target(id="1", hide_others=True, keep_others=0)
+    assert (wanted.hide_others, wanted.keep_others) == (False, None)
+
+
+def test_diff_tells_what_is_hidden_and_what_is_deleted():
+    wanted = target(hide_others=True, keep_others=1)
+    work = i.plan(wanted, [shown(), replaced("4"), hidden("3"), hidden("2", protected=True)], ())
+    told = i.before_and_after(wanted, work, ())
+    assert told["before"]["others"] == {"4": "shown", "3": "hidden"}
+    assert told["after"]["others"] == {"4": "hidden", "3": "deleted"}
+    all_of_them = target(hide_others=True, keep_others=0)
+    told = i.before_and_after(all_of_them, i.plan(all_of_them, [shown(), replaced("4")], ()), ())
+    assert (told["before"]["others"], told["after"]["others"]) == ({"4": "shown"}, {"4": "deleted"})
+
+
+def test_a_file_of_the_control_machine_is_not_read():
+    wanted = target(method="upload", uri=None, src="/no/where", remote_src=False, os_hash_value=HASH)
+    assert (wanted.data, wanted.elsewhere) == (None, True)
+    assert i.plan(wanted, [image()], ()).steps("upload") == []
+    assert target(remote_src=False).elsewhere is False
 
 
 def test_diff_shows_no_change_of_a_format_that_cannot_change():

@@ -286,6 +286,152 @@ def test_going_back_shows_the_image_of_before(glance, image_import, file, tmp_pa
     assert {image["id"]: image["os_hidden"] for image in glance.images} == {old: False, new: True}
 
 
+@pytest.fixture
+def version(glance, image_import):
+    """Return what brings a version of the disk, or tells what would be done in check mode."""
+
+    def version(number, check_mode=False, **options):
+        glance.web = f"version {number}".encode()
+        digest = hashlib.sha512(glance.web).hexdigest()
+        return image_import(check_mode, **{**DISK, "os_hash_value": digest, "hide_others": True, **options})
+
+    return version
+
+
+def versions(glance):
+    """Return what is there: each version with whether it is hidden, the newest first."""
+    known = {hashlib.sha512(f"version {number}".encode()).hexdigest(): number for number in range(9)}
+    return [(known[image["os_hash_value"]], image["os_hidden"]) for image in reversed(glance.images)]
+
+
+@pytest.mark.parametrize(
+    ("keep", "left"),
+    [
+        (None, [(4, False), (3, True), (2, True), (1, True)]),
+        (0, [(4, False)]),
+        (1, [(4, False), (3, True)]),
+        (2, [(4, False), (3, True), (2, True)]),
+    ],
+)
+def test_versions_in_a_row_leave_as_many_hidden_ones_as_are_kept(glance, version, keep, left):
+    kept = {} if keep is None else {"keep_others": keep}
+    steps = [version(number, **kept)["steps"] for number in (1, 2, 3, 4)]
+    assert versions(glance) == left
+    brought = ["create", "web-download"]
+    hidden, deleted = [*brought, "hide_others"], [*brought, "hide_others", "delete_others"]
+    many = 9 if keep is None else keep
+    assert steps == [brought, *[hidden] * min(many, 3), *[deleted] * max(3 - many, 0)]
+    sent = list(glance.sent)
+    again = version(4, **kept)
+    assert (again["changed"], again["steps"], glance.sent) == (False, [], sent)
+    assert again["requests"] == (1 if keep is None else 2)
+
+
+def test_images_are_deleted_last(glance, version):
+    version(1)
+    version(2, visibility="public", protected=True, keep_others=0)
+    assert changes(glance)[-3:] == [
+        ("PATCH", "00000001-0000-4000-8000-000000000000"),
+        ("PATCH", "00000000-0000-4000-8000-000000000000"),
+        ("DELETE", "00000000-0000-4000-8000-000000000000"),
+    ]
+
+
+def test_old_images_that_are_hidden_already_are_deleted_beside_one_that_is_there(glance, version):
+    for number in (1, 2, 3):
+        version(number)
+    result = version(3, keep_others=1)
+    assert (result["changed"], result["steps"], versions(glance)) == (True, ["delete_others"], [(3, False), (2, True)])
+
+
+def test_check_mode_deletes_nothing_and_tells_it(glance, version):
+    for number in (1, 2, 3):
+        version(number)
+    sent = list(glance.sent)
+    assert version(3, check_mode=True, keep_others=0)["steps"] == ["delete_others"]
+    result = version(4, check_mode=True, keep_others=0)
+    assert result["steps"] == ["create", "web-download", "hide_others", "delete_others"]
+    assert glance.sent == sent
+
+
+def test_nothing_is_deleted_for_an_image_that_cannot_be_used(glance, version):
+    version(1)
+    before = [dict(image) for image in glance.images]
+    wrong = version(2, os_hash_value="0" * 128, keep_others=0)
+    assert (wrong["reason"], glance.images) == ("mismatch", before)
+    glance.import_ends = "importing"
+    assert "failed" not in version(3, keep_others=0, wait=False)
+    assert glance.images[0] == before[0]
+
+
+def test_a_protected_image_stays_with_a_warning(glance, version, warned):
+    for number in (1, 2, 3):
+        version(number)
+    glance.images[0]["protected"] = True
+    result = version(3, keep_others=0)
+    assert (result["steps"], versions(glance)) == (["delete_others"], [(3, False), (1, True)])
+    (text,) = warned
+    assert f"'disk' ({glance.images[0]['id']}) should be deleted as keep_others is 0, found that it is prot" in text
+    again = version(3, keep_others=0)
+    assert (again["changed"], warned) == (False, [text, text])
+
+
+def test_one_that_is_in_use_is_a_failure_when_all_else_is_done(glance, version):
+    for number in (1, 2, 3):
+        version(number)
+    used, free, _current = (image["id"] for image in glance.images)
+    glance.in_use = {used}
+    result = version(4, keep_others=0)
+    assert (result["failed"], result["reason"]) == (True, "refused")
+    assert result["msg"].startswith(f"'disk' ({used}) should be deleted as keep_others is 0, found: DELETE ")
+    assert "because it is in use" in result["msg"]
+    assert free not in result["msg"]
+    assert result["steps"] == ["create", "web-download", "hide_others", "delete_others"]
+    assert versions(glance) == [(4, False), (1, True)]
+    # It is tried again, and nothing else.
+    again = version(4, keep_others=0)
+    assert (again["failed"], again["changed"]) == (True, False)
+    glance.in_use = set()
+    assert version(4, keep_others=0)["steps"] == ["delete_others"]
+
+
+def test_one_that_somebody_else_has_just_deleted_is_no_failure(glance, version):
+    version(1)
+    version(2)
+    # Both lists are read before it is gone.
+    glance.on_request(len(glance.asked) + 3, lambda: glance.images.pop(0))
+    result = version(2, keep_others=0)
+    assert ("failed" in result, result["changed"], versions(glance)) == (False, False, [(2, False)])
+
+
+def test_images_of_another_project_are_not_deleted(glance, version):
+    other = glance.add("queued", name="disk", owner="p2", os_hidden=True, disk_format="raw")
+    glance.fill(other, b"version 5", ["files"])
+    version(1)
+    assert version(2, keep_others=0)["steps"][-1] == "delete_others"
+    assert versions(glance) == [(2, False), (5, True)]
+
+
+@pytest.mark.parametrize(
+    ("number", "trouble", "called"),
+    [(1, 403, "'disk': GET "), (3, 403, "'disk': POST "), (4, 403, "'disk' (00000000-0000-4000-8000-000000000000): ")],
+)
+def test_a_failure_names_the_image(glance, image_import, number, trouble, called):
+    glance.on_request(number, trouble)
+    assert image_import(**DISK)["msg"].startswith(called)
+
+
+def test_a_file_of_the_control_machine_is_asked_for_before_anything_is_done(glance, image_import, file, tmp_path):
+    given = {**file, "remote_src": False, "src": "/no/where", "os_hash_value": HASH}
+    for check_mode in (False, True):
+        asked = image_import(check_mode, **given)
+        assert (asked["awaits_src"], asked["changed"], glance.sent) == (True, check_mode, [])
+        assert asked["steps"] == ["create", "glance-direct"] * check_mode
+    image_import(**file)
+    there = image_import(**given, tags=["base"])
+    assert ("awaits_src" in there, there["steps"], glance.images[0]["tags"]) == (False, ["update"], ["base"])
+
+
 # The look takes two requests, then come the record, the import, its task, and the first look at the image.
 def test_a_wait_that_fails_at_once_tells_what_was_done(glance, image_import):
     glance.on_request(6, 500)
