@@ -39,7 +39,8 @@ def programs(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "path": f"{FOLDER}/{entry['name']}",
             "staged_as": f"import-checks/{entry['name']}",
             "src": entry["src"],
-            "group": "root",
+            # The probe of the list looks at them as the service, in the folder that it is staged in by its group.
+            "group": "glance",
             "mode": "0755",
         }
         for entry in entries

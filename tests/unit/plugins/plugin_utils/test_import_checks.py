@@ -28,6 +28,6 @@ def test_programs_of_the_control_machine_are_put_on_hosts():
         "path": "/etc/glance/import-checks/a",
         "staged_as": "import-checks/a",
         "src": "a.py",
-        "group": "root",
+        "group": "glance",
         "mode": "0755",
     }
