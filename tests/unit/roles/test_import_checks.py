@@ -358,6 +358,8 @@ def test_a_program_that_is_not_there_is_told(runner, tmp_path, capsys):
     path = tmp_path / "checks.json"
     path.write_text(json.dumps([CHECK]))
     assert runner.probe(str(path)) == 0
+    path.write_text(json.dumps([{**CHECK, "argv": [f"{tmp_path}/import-checks/labels"]}]))
+    assert runner.probe(str(path)) == 0
     path.write_text(json.dumps([{**CHECK, "argv": ["/etc/glance/import-checks/labels"]}]))
     assert runner.probe(str(path)) == 1
     assert capsys.readouterr().out.startswith("run_import_check: the program of the check labels should be a file")
