@@ -1,4 +1,4 @@
-"""The guards stand around the functions of every release, and its downloads do not reach the host."""
+"""The guards stand around the functions of every release: downloads do not reach the host, archives stay in bounds."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ RELEASES = yaml.safe_load(TABLE.read_text())["__glance_releases"]
 
 # Loads the guards as the server does, then asks for what users could have it ask.
 PROBE = """
-import ipaddress, json, subprocess, sys, types
+import gzip, io, ipaddress, json, os, subprocess, sys, tempfile, types, zipfile
 from oslo_config import cfg
 import glance_guards
 from glance.api.v2 import images
+from glance.async_.flows.plugins import image_decompression
 from glance.common import utils
 from glance.common.scripts import utils as scripts
 from glance_store import exceptions
@@ -49,6 +50,27 @@ def fetched(uri):
                 return length
     except Exception as error:
         return type(error).__name__
+
+# What came out in bytes, or why nothing did, and what is in the folder then.
+def unpacked(unpack, data):
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = os.path.join(folder, "source"), os.path.join(folder, "target")
+        with open(source, "wb") as file:
+            file.write(data)
+        try:
+            unpack(source, target, "id")
+            return [os.path.getsize(target), sorted(os.listdir(folder))]
+        except Exception as error:
+            return [str(error), sorted(os.listdir(folder))]
+
+archive = io.BytesIO()
+with zipfile.ZipFile(archive, "w") as file:
+    file.writestr("other", bytes(5000))
+archives = [
+    unpacked(image_decompression._zipfile, archive.getvalue()),
+    unpacked(image_decompression._gzipfile, gzip.compress(bytes(6000))),
+    unpacked(image_decompression._gzipfile, gzip.compress(bytes(6001))),
+]
 
 validate = getattr(utils, "validate_import_uri", None) or utils.validate_uri
 number = int(ipaddress.ip_address(own))
@@ -85,7 +107,8 @@ for name in ("_do_add", "_do_replace", "_do_remove"):
         changes[name] = "refused"
 print(json.dumps({
     "validated": [uri for uri in uris if uri not in refused], "direct": direct, "allowed": allowed,
-    "too_large": too_large, "redirected": redirected, "store": store, "changes": changes}))
+    "too_large": too_large, "redirected": redirected, "store": store, "changes": changes,
+    "archives": archives}))
 server.kill()
 """
 
@@ -144,6 +167,13 @@ def test_a_host_that_the_operator_names_may_be_asked(probed):
 
 def test_a_download_is_as_large_as_an_image_may_be(probed):
     assert probed["too_large"] == "ImageSizeLimitExceeded"
+
+
+def test_an_archive_is_as_large_as_an_image_may_be_and_names_no_file(probed):
+    whole, most, more = probed["archives"]
+    assert whole == [5000, ["source", "target"]]
+    assert most == [6000, ["source", "target"]]
+    assert more == ["The archive unpacks to more than 6000 bytes, the limit of this cloud.", ["source"]]
 
 
 def test_a_location_does_not_lead_to_the_host(probed):

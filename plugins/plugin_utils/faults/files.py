@@ -70,6 +70,7 @@ OWNED = {
             "image_audit.py",
             "import_checks.py",
             "import_failures.py",
+            "import_plugins.py",
             "load_application.py",
             "load_registry.py",
             "check_options.py",

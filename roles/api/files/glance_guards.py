@@ -1,7 +1,8 @@
 """Guards of this collection around the image API, for faults that the releases of Glance still have.
 
-The filter of the paste file (``glance_guards:filter_factory``) loads this module into the server. It then wraps the
-functions of Glance named in `install`. A release that lacks one of them does not start: unguarded is worse.
+The filter of the paste file (``glance_guards:filter_factory``) loads this module into the server, which loads
+import_plugins.py beside it. It then wraps the functions of Glance named in `install`. A release that lacks one of them
+does not start: unguarded is worse.
 """
 
 from __future__ import annotations
@@ -1023,6 +1024,7 @@ def install() -> None:
     import glance_store
     import import_checks
     import import_failures
+    import import_plugins
     import sqlalchemy
     import sqlalchemy.orm.exc
     import webob.exc
@@ -1031,6 +1033,7 @@ def install() -> None:
     from glance.api.v2 import image_data, image_members, images
     from glance.async_ import taskflow_executor
     from glance.async_.flows import api_image_import, base_import
+    from glance.async_.flows.plugins import image_conversion, image_decompression
     from glance.common import exception, utils, wsgi
     from glance.common.scripts import utils as scripts
     from glance.db.sqlalchemy import api as records
@@ -1045,6 +1048,9 @@ def install() -> None:
 
     def filters() -> Any:
         return cfg.CONF.import_filtering_opts
+
+    def image_size_cap() -> int:
+        return cfg.CONF.image_size_cap
 
     def http_error(kind: type) -> Callable[[str], Exception]:
         return lambda reason: kind(explanation=reason)
@@ -1068,7 +1074,12 @@ def install() -> None:
     guard_transitions(domain.Image)
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
     guard_stores_in_use(images.ImagesController, http_error(webob.exc.HTTPConflict))
-    guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
+    guard_downloads(utils, scripts, filters, image_size_cap)
+    # Whether they are configured or not: loading them registers one group of options, and does nothing else.
+    import_plugins.guard_decompression(image_decompression, image_size_cap, replace)
+    import_plugins.guard_conversion(
+        image_conversion, image_size_cap, lambda: cfg.CONF.image_conversion.output_format, replace
+    )
     # Ussuri knows no limits of Keystone.
     guard_quota(common, lambda: getattr(cfg.CONF, "use_keystone_limits", False))
     guard_stores(

@@ -67,6 +67,7 @@ OWN_WORDS = frozenset(
         "SignatureVerificationError",
         "RemoteServiceUnavailable",
         "ImportRefusedError",
+        "RefusedImageError",
     )
 )
 

@@ -79,9 +79,9 @@ def faults(checks: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def probe(path: str) -> int:
-    """Tell what is wrong with the checks in a file. Programs that come with them lie beside it, staged and not yet open.
+    """Tell what is wrong with the checks in a file.
 
-    They get their owner and mode when they are put in place.
+    Programs that come with them are staged beside it; they get their owner and mode when they are put in place.
     """
     with open(path, encoding="utf-8") as handle:
         checks = json.load(handle)
