@@ -19,7 +19,7 @@ def readable(name):
         return False
 
 
-name = facts["name"]
+name = facts["name"] or ""
 if name.startswith("slow"):
     time.sleep(int(name.split()[1]))
 elif name == "broken":
