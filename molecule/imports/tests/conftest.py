@@ -94,9 +94,9 @@ def raw_digest(data_of: Callable[[str], bytes]) -> str:
 def imported(as_user: Callable[..., Api], web: str) -> Callable[..., Import]:
     """Import a disk of the web server as a user of a host, and wait for the end."""
 
-    def run(name: str, user: str = "u1", host: str = "api1", **facts: Any) -> Import:
+    def run(disk: str, user: str = "u1", host: str = "api1", **facts: Any) -> Import:
         api = as_user(user, host)
-        return ended(api, begin(api, {"name": "web-download", "uri": f"{web}/{name}"}, **facts))
+        return ended(api, begin(api, {"name": "web-download", "uri": f"{web}/{disk}"}, **facts))
 
     return run
 

@@ -114,9 +114,10 @@ def judge(check: Mapping[str, Any], answer: Mapping[str, Any]) -> str | None:
     code, line = answer["code"], answer["line"]
     if code == 0:
         return None
-    if code in check["refused_codes"]:
-        return line or f"The check {check['name']} of this cloud refused the image."
-    wrong = answer["error"] or f"the exit code {code}: {line}"
+    # A program of Python's that fails ends with 1 as well, and prints nothing there.
+    if code in check["refused_codes"] and line:
+        return line
+    wrong = answer["error"] or f"the exit code {code}, and {line or 'no line'}"
     LOG.error("The check %s of imports should accept or refuse an image, found %s", check["name"], wrong)
     return None if check["on_error"] == "accept" else UNABLE.format(check["name"])
 

@@ -24,6 +24,8 @@ IMPORTING = "os_glance_importing_to_stores"
 HOLDER = "os_glance_import_task"
 # Characters of a sentence.
 LONGEST = 500
+# Errors that are looked at, each the reason of the one before.
+CHAIN = 4
 UNKNOWN = "The image service failed at it. Its operators find the reason in its log, by the id of the task."
 NO_ROOM = "The cloud has no room for it at present. Try again later, or tell its operators."
 
@@ -79,6 +81,16 @@ def cause_of(error: BaseException) -> BaseException:
     return error
 
 
+def words_of(error: BaseException) -> str:
+    """Return what an error says, and what the errors say that it was raised for: Glance hides the reason of some."""
+    said, seen = [], error
+    while seen and len(said) < CHAIN:
+        # webob keeps what it says to users in the first.
+        said.append(str(getattr(seen, "explanation", None) or getattr(seen, "msg", None) or seen))
+        seen = seen.__cause__ or seen.__context__
+    return "\n".join(said)
+
+
 def without_paths(text: str) -> str:
     """Return the first line of *text*, without paths of the host in it and not at any length."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
@@ -95,8 +107,7 @@ def sentence_of(error: BaseException, judges: tuple[Callable[[BaseException], st
         if found := judge(error):
             return without_paths(found)
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    # webob keeps what it says to users there.
-    text = str(getattr(error, "explanation", None) or getattr(error, "msg", None) or error)
+    text = words_of(error)
     if "ImageSizeLimitExceeded" in kinds:
         return "The image is larger than this cloud takes."
     if "StorageFull" in kinds or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
@@ -107,7 +118,7 @@ def sentence_of(error: BaseException, judges: tuple[Callable[[BaseException], st
         if match := re.search(pattern, text):
             return match.expand(sentence)
     if text.startswith("qemu-img: "):
-        return f"The image can't be converted: {without_paths(text.rpartition(': ')[2])}."
+        return f"The image can't be converted: {without_paths(text.splitlines()[0].rpartition(': ')[2])}."
     if kinds & OWN_WORDS or hasattr(error, "explanation"):
         return without_paths(text)
     return UNKNOWN

@@ -95,7 +95,7 @@ def nothing():
     [
         ("exit 0", None),
         ("echo; echo ' It has no label. '; echo more; exit 1", "It has no label."),
-        ("exit 1", "The check labels of this cloud refused the image."),
+        ("exit 1", "The check labels of this cloud could not be made."),
         ("echo broken; exit 2", "The check labels of this cloud could not be made."),
         ("kill -9 $$", "The check labels of this cloud could not be made."),
         ('test "$1" = --strict && test "$(cat "$2")" = data || exit 1', None),
@@ -114,9 +114,9 @@ def test_a_program_judges_the_data_and_says_why(checks, tmp_path, staged, text, 
 
 
 def test_the_first_refusal_ends_the_checks(checks, tmp_path, staged):
-    refusing = {**script(tmp_path, "exit 1"), "name": "first"}
+    refusing = {**script(tmp_path, "echo No.; exit 1"), "name": "first"}
     second = {**CHECK, "argv": ["/usr/bin/touch", str(tmp_path / "made"), "--"]}
-    with units(checks, tmp_path, refusing, second), pytest.raises(checks.ImportRefusedError, match="first"):
+    with units(checks, tmp_path, refusing, second), pytest.raises(checks.ImportRefusedError, match="No"):
         checks.run_checks([refusing, second], staged, FACTS, nothing)
     assert not (tmp_path / "made").exists()
 

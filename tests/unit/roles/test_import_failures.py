@@ -73,6 +73,12 @@ def test_sentences(failures, raised, sentence):
     assert sentence in failures.sentence_of(raised)
 
 
+def test_the_reason_of_an_error_is_told_where_glance_hides_it(failures):
+    raised = RuntimeError("Image has disallowed configuration")
+    raised.__context__ = error("SafetyCheckFailed", "Safety checks failed: backing_file")
+    assert failures.sentence_of(raised).startswith("The image needs another file")
+
+
 def test_a_sentence_is_one_short_line_without_paths(failures):
     told = failures.sentence_of(error("ImportRefusedError", "\n first\nsecond"))
     assert told == "first"
