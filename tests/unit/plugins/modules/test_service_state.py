@@ -452,6 +452,8 @@ def test_a_well_service_without_url_is_left_alone_with_one_question(scrubber):
         ({"InvocationID": 1, "active": "activating", "Result": "exit-code", "ExecMainStatus": 1}, "runs at the moment"),
         ({"InvocationID": 1, "active": "failed", "Result": "exit-code", "ExecMainStatus": 75}, "left"),
         ({"InvocationID": 1, "ExecMainStatus": 75}, "left"),
+        # The API was being restarted when the timer started it.
+        ({"InvocationID": 1, "Result": "exec-condition"}, "was skipped"),
     ],
 )
 def test_the_last_run_of_the_check_counts(scrubber, check, health):
