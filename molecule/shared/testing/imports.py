@@ -45,7 +45,9 @@ def ended(api: Api, image: str, seconds: float = SECONDS) -> Import:
         newest = max(tasks, key=lambda each: each["created_at"])
         return newest if newest["status"] in ("success", "failure") else None
 
-    message = wait_until(task, seconds)["message"]
+    end = wait_until(task, seconds)
+    # One that succeeds keeps the last word on its way.
+    message = end["message"] if end["status"] == "failure" else ""
     # The task ends a moment before the last words in its image.
     if message:
         wait_until(lambda: api.show(image).get("os_glance_failed_import") == message, 10)
