@@ -61,6 +61,7 @@ OWNED = {
             "glance_guards.py",
             "haproxy.cfg",
             "image_audit.py",
+            "import_sources.py",
             "load_application.py",
             "load_registry.py",
             "check_options.py",

@@ -23,6 +23,8 @@ import types
 import urllib.parse
 import urllib.request
 
+import import_sources
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
@@ -294,7 +296,9 @@ def redirect_handler(base: type, filters: Any, allowed: Callable[[str], bool]) -
 
         return Connection
 
-    class Handler(base, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):  # type: ignore[misc]
+    class Handler(  # type: ignore[misc]
+        import_sources.SourceHandler, base, urllib.request.HTTPHandler, urllib.request.HTTPSHandler
+    ):
         def http_open(self, req: Any) -> Any:
             # A proxy of the operator's connects by itself.
             plain = http.client.HTTPConnection
@@ -1064,6 +1068,7 @@ def install() -> None:
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
     guard_stores_in_use(images.ImagesController, http_error(webob.exc.HTTPConflict))
     guard_downloads(utils, scripts, filters, lambda: cfg.CONF.image_size_cap)
+    import_sources.guard_sources(scripts, replace)
     # Ussuri knows no limits of Keystone.
     guard_quota(common, lambda: getattr(cfg.CONF, "use_keystone_limits", False))
     guard_stores(
