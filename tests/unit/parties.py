@@ -22,6 +22,12 @@ class Party:
         builder = builder.public_key(self.key.public_key()).serial_number(x509.random_serial_number())
         builder = builder.not_valid_before(NOW + begin).not_valid_after(NOW + end)
         builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        # From Python 3.13 on, ssl wants all three. A key's first use is to sign, the sixth and seventh an authority's.
+        uses = x509.KeyUsage(True, *[False] * 4, authority, authority, False, False)
+        own = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
+        above = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
+        for extension in (uses, own, above):
+            builder = builder.add_extension(extension, critical=extension is uses)
         if names:
             general = [x509.IPAddress(n) if not isinstance(n, str) else x509.DNSName(n) for n in names]
             builder = builder.add_extension(x509.SubjectAlternativeName(general), critical=False)

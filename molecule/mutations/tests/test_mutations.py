@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import configparser
 import dataclasses
 import json
 import os
@@ -16,6 +17,7 @@ import mutations
 import pytest
 import yaml
 from ansible_collections.glanceops.image_service.plugins.module_utils.secrets import is_secret_option
+from ansible_collections.glanceops.image_service.plugins.plugin_utils import swift
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.faults.names import unknown
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.judgement import judge
 from ansible_collections.glanceops.image_service.plugins.plugin_utils.specs import operator_options
@@ -120,6 +122,9 @@ def written(variables: Mapping[str, Any], name: str) -> Iterator[tuple[str, str,
     yield from ((section, option, texts(value), False) for (section, option), value in merged.items())
     for store, given in variables.get("glance_stores", {}).items():
         for option, value in given.get("options", {}).items():
+            # The account of a store in Swift stands in a file of its own.
+            if swift.has_account(given) and option in swift.ACCOUNT:
+                continue
             paths = option.startswith("filesystem_store_datadir")
             values = [re.sub(r"(?<=.)/+(?=:|$)", "", text) if paths else text for text in texts(value)]
             yield store, option, values, is_secret_option(option)
@@ -127,6 +132,17 @@ def written(variables: Mapping[str, Any], name: str) -> Iterator[tuple[str, str,
         for variable, (section, option, make) in OPTIONS.items():
             if variable in variables:
                 yield section, option, [make(variables[variable])], False
+
+
+def wrong_account(host: Any, store: str, given: Mapping[str, Any]) -> list[str]:
+    """Compare the account of a store in Swift with what the variables say, as glance_store reads it."""
+    # RawConfigParser keeps percent signs, which its driver has doubled, and quotes, which it takes away.
+    parser = configparser.RawConfigParser()
+    parser.read_string(host.file(swift.path(store)).content_string)
+    found = {name: value.strip('"').replace("%%", "%") for name, value in parser.items(swift.reference(given))}
+    options = {swift.ACCOUNT[name]: value for name, value in given["options"].items() if name in swift.ACCOUNT}
+    wrong = {name: value for name, value in options.items() if [found.get(name)] != texts(value)}
+    return [f"{name} of the account of {store} is {found.get(name)!r}, not {wrong[name]!r}" for name in wrong]
 
 
 # --------------------------------------------------------------------------------------------------------- on the host
@@ -147,6 +163,8 @@ def differences(host: Any) -> Callable[[Mapping[str, Any]], list[str]]:
         rules = yaml.safe_load(host.file("/etc/glance/policy.yaml").content_string)
         for rule, value in (variables.get("glance_api_policy") or {}).items():
             told += [f"the rule {rule} is {rules.get(rule)!r}, not {value!r}"] if rules.get(rule) != value else []
+        for store, given in variables.get("glance_stores", {}).items():
+            told += wrong_account(host, store, given) if swift.has_account(given) else []
         unit = host.check_output("systemctl cat glance-api.service")
         for section, options in (variables.get("glance_api_unit") or {}).items():
             for option, value in options.items():

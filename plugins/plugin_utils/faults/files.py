@@ -71,6 +71,7 @@ OWNED = {
             "import_checks.py",
             "import_failures.py",
             "import_plugins.py",
+            "import_sources.py",
             "load_application.py",
             "load_registry.py",
             "check_options.py",

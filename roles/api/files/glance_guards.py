@@ -24,6 +24,8 @@ import types
 import urllib.parse
 import urllib.request
 
+import import_sources
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
@@ -295,7 +297,9 @@ def redirect_handler(base: type, filters: Any, allowed: Callable[[str], bool]) -
 
         return Connection
 
-    class Handler(base, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):  # type: ignore[misc]
+    class Handler(  # type: ignore[misc]
+        import_sources.SourceHandler, base, urllib.request.HTTPHandler, urllib.request.HTTPSHandler
+    ):
         def http_open(self, req: Any) -> Any:
             # A proxy of the operator's connects by itself.
             plain = http.client.HTTPConnection
@@ -1075,6 +1079,7 @@ def install() -> None:
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
     guard_stores_in_use(images.ImagesController, http_error(webob.exc.HTTPConflict))
     guard_downloads(utils, scripts, filters, image_size_cap)
+    import_sources.guard_sources(scripts, replace)
     # Whether they are configured or not: loading them registers one group of options, and does nothing else.
     import_plugins.guard_decompression(image_decompression, image_size_cap, replace)
     import_plugins.guard_conversion(
@@ -1095,7 +1100,9 @@ def install() -> None:
     guard_checksums(os.environ)
     guard_s3_answers(s3_driver)
     guard_swift_answers(swift_driver)
-    import_failures.guard_failures(taskflow_executor.TaskExecutor, replace, exception.ImportTaskError)
+    import_failures.guard_failures(
+        taskflow_executor.TaskExecutor, replace, exception.ImportTaskError, (import_sources.reason_of,)
+    )
     # Ussuri has no such class.
     import_failures.guard_failed_stores(getattr(api_image_import, "_ImportActions", None), replace)
     import_checks.guard_imports(flow_plugins, base_import, replace)

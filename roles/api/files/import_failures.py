@@ -70,6 +70,7 @@ OWN_WORDS = frozenset(
         "RemoteServiceUnavailable",
         "ImportRefusedError",
         "RefusedImageError",
+        "SourceError",
     )
 )
 
