@@ -1100,9 +1100,9 @@ def install() -> None:
     guard_checksums(os.environ)
     guard_s3_answers(s3_driver)
     guard_swift_answers(swift_driver)
-    import_failures.guard_failures(
-        taskflow_executor.TaskExecutor, replace, exception.ImportTaskError, (import_sources.reason_of,)
-    )
+    judges = (import_sources.reason_of,)
+    import_failures.guard_messages(domain.Task, replace, judges)
+    import_failures.guard_tasks(taskflow_executor.TaskExecutor, replace, exception.ImportTaskError, judges)
     # Ussuri has no such class.
     import_failures.guard_failed_stores(getattr(api_image_import, "_ImportActions", None), replace)
     import_checks.guard_imports(flow_plugins, base_import, replace)

@@ -10,11 +10,17 @@ import errno
 import functools
 import logging
 import re
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    # Each gives a sentence for an error, or None for what it does not know.
+    Judges = tuple[Callable[[BaseException], str | None], ...]
+    # Puts what the last one makes of an attribute in its place, once.
+    Replace = Callable[[Any, str, Callable], None]
 
 LOG = logging.getLogger("glance.guards")
 
@@ -98,11 +104,8 @@ def without_paths(text: str) -> str:
     return re.sub(r"'?(?:file://)?/(?:var|etc|opt|srv|run|tmp)/\S*", "the data", line)[:LONGEST]
 
 
-def sentence_of(error: BaseException, judges: tuple[Callable[[BaseException], str | None], ...] = ()) -> str:
-    """Return why an import failed with *error*, in a sentence for its user.
-
-    *judges* are asked first; each gives a sentence, or None for what it does not know.
-    """
+def sentence_of(error: BaseException, judges: Judges = ()) -> str:
+    """Return why an import failed with *error*, in a sentence for its user; *judges* are asked first."""
     error = cause_of(error)
     for judge in judges:
         if found := judge(error):
@@ -130,19 +133,12 @@ def is_sentence(value: str) -> bool:
     return " " in value
 
 
-def tell(executor: Any, task_id: str, judges: tuple[Callable[[BaseException], str | None], ...]) -> None:
-    """Write why the task has failed into it and into its image, which is let go and waits for other data."""
+def tell(executor: Any, task_id: str) -> None:
+    """Write why the task has failed into its image, which is let go and waits for other data."""
     task = executor.task_repo.get(task_id)
-    if task is None or task.status != "failure":
-        return
-    error = getattr(executor, "failed_with", None)
-    sentence = sentence_of(error, judges) if error else str(task.message)
-    if sentence != task.message:
-        task.message = sentence
-        executor.task_repo.save(task)
-    image_id = (task.task_input or {}).get("image_id")
-    if task.type == "api_image_import" and image_id:
-        mark(getattr(executor, "admin_repo", None) or executor.image_repo, image_id, task_id, sentence)
+    image_id = (task.task_input or {}).get("image_id") if task else None
+    if task and task.status == "failure" and task.type == "api_image_import" and image_id:
+        mark(getattr(executor, "admin_repo", None) or executor.image_repo, image_id, task_id, str(task.message))
 
 
 def mark(repository: Any, image_id: str, task_id: str, sentence: str) -> None:
@@ -165,13 +161,25 @@ def mark(repository: Any, image_id: str, task_id: str, sentence: str) -> None:
         repository.save(image, from_state=before)
 
 
-def guard_failures(
-    executor: type,
-    replace: Callable[[Any, str, Callable], None],
-    import_error: type[Exception],
-    judges: tuple[Callable[[BaseException], str | None], ...] = (),
-) -> None:
-    """Have *executor*, glance.async_.taskflow_executor.TaskExecutor, tell why tasks fail.
+def guard_messages(task: type, replace: Replace, judges: Judges) -> None:
+    """Have *task*, glance.domain.Task, fail with a sentence in place of an internal error.
+
+    Glance says that in the clause that handles the error (glance/async_/taskflow_executor.py, `_run`).
+    """
+
+    def failing(fail: Callable) -> Callable:
+        @functools.wraps(fail)
+        def fail_with_reason(self: Any, message: str) -> Any:
+            error = sys.exc_info()[1]
+            return fail(self, sentence_of(error, judges) if error and "Internal Error" in str(message) else message)
+
+        return fail_with_reason
+
+    replace(task, "fail", failing)
+
+
+def guard_tasks(executor: type, replace: Replace, import_error: type[Exception], judges: Judges) -> None:
+    """Have *executor*, glance.async_.taskflow_executor.TaskExecutor, let the images of failed imports go.
 
     What keeps a flow from being made leaves the task ``processing`` for ever up to 2026.1. It becomes an *import_error*
     (glance.common.exception.ImportTaskError), which every release makes a failure of the task of.
@@ -182,25 +190,13 @@ def guard_failures(
         def get_flow_or_tell(self: Any, task: Any) -> Any:
             try:
                 return get_flow(self, task)
+            except import_error:
+                raise
             except Exception as error:
-                self.failed_with = error
-                if isinstance(error, import_error):
-                    raise
                 LOG.exception("The flow of the task %s can't be made", task.task_id)
                 raise import_error(sentence_of(error, judges)) from error
 
         return get_flow_or_tell
-
-    def running(run: Callable) -> Callable:
-        @functools.wraps(run)
-        def run_and_keep(self: Any, task_id: str, task_type: str) -> Any:
-            try:
-                return run(self, task_id, task_type)
-            except Exception as error:
-                self.failed_with = getattr(self, "failed_with", None) or error
-                raise
-
-        return run_and_keep
 
     def beginning(begin: Callable) -> Callable:
         @functools.wraps(begin)
@@ -209,18 +205,17 @@ def guard_failures(
                 return begin(self, task_id)
             finally:
                 try:
-                    tell(self, task_id, judges)
+                    tell(self, task_id)
                 except Exception:
-                    LOG.exception("What became of the task %s can't be told", task_id)
+                    LOG.exception("What became of the task %s can't be told to its image", task_id)
 
         return begin_and_tell
 
     replace(executor, "_get_flow", making)
-    replace(executor, "_run", running)
     replace(executor, "begin_processing", beginning)
 
 
-def guard_failed_stores(actions: type | None, replace: Callable[[Any, str, Callable], None]) -> None:
+def guard_failed_stores(actions: type | None, replace: Replace) -> None:
     """Have *actions*, glance.async_.flows.api_image_import._ImportActions, take no sentence for names of stores.
 
     Glance splits what stands there at commas, and keeps all that it does not know. Ussuri empties it instead.

@@ -16,8 +16,9 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 
 CHECKS = "/etc/glance/import-checks/checks.json"
 SOCKET = "/run/glance-import-checks.socket"
@@ -30,7 +31,7 @@ LINE = 500
 
 def first_line(output: bytes) -> str:
     """Return the first line of *output* that says something, without control characters."""
-    lines = output[: LINE * 8].decode("utf-8", "replace").splitlines()
+    lines = output.decode("utf-8", "replace").splitlines()
     line = next((line.strip() for line in lines if line.strip()), "")
     return "".join(character if character.isprintable() else "?" for character in line)[:LINE]
 
@@ -44,22 +45,24 @@ def answer(checks: list[Mapping[str, Any]], request: Mapping[str, Any]) -> dict[
     check = next((each for each in checks if each["name"] == request["check"]), None)
     if check is None:
         return {**nothing, "error": f"there is no check {request['check']}"}
+    # In files, since who reads or writes too much would fill the memory of this program, too, or wait for it.
+    with tempfile.TemporaryFile() as facts, tempfile.TemporaryFile() as said:
+        facts.write(json.dumps(request["image"]).encode())
+        facts.seek(0)
+        return {**nothing, **outcome(check, request["path"], facts, said)}
+
+
+def outcome(check: Mapping[str, Any], path: str, facts: IO[bytes], said: IO[bytes]) -> dict[str, Any]:
+    """Return exit code and first line of a check, or why there is none; its standard error goes to the journal."""
+    argv = [*check["argv"], path]
     try:
-        done = subprocess.run(
-            [*check["argv"], request["path"]],
-            input=json.dumps(request["image"]).encode(),
-            stdout=subprocess.PIPE,
-            # What it says there is for the journal.
-            stderr=None,
-            cwd="/",
-            timeout=check["timeout"],
-            check=False,
-        )
+        done = subprocess.run(argv, stdin=facts, stdout=said, cwd="/", timeout=check["timeout"], check=False)
     except subprocess.TimeoutExpired:
-        return {**nothing, "error": f"it did not end within {check['timeout']} s"}
+        return {"error": f"it did not end within {check['timeout']} s"}
     except OSError as error:
-        return {**nothing, "error": f"{check['argv'][0]} can't be run: {error.strerror}"}
-    return {**nothing, "code": done.returncode, "line": first_line(done.stdout)}
+        return {"error": f"{check['argv'][0]} can't be run: {error.strerror}"}
+    said.seek(0)
+    return {"code": done.returncode, "line": first_line(said.read(LINE * 8))}
 
 
 def faults(checks: list[Mapping[str, Any]]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What users read of an import that failed, and what becomes of its task and its image."""
 
+import contextlib
 import errno
 import importlib.util
 import pathlib
@@ -111,47 +112,55 @@ class Images:
 
 
 class Executor:
-    """What Glance's has of that which is guarded; *fails* is raised by the flow, or by what makes it."""
+    """What Glance's has of that which is guarded; *making* is raised by what makes the flow, *running* by the flow."""
 
     swallows = False
 
     def __init__(self, image=None, making=None, running=None, kind="api_image_import"):
         self.making, self.running = making, running
-        self.task = types.SimpleNamespace(
-            task_id="t", type=kind, status="pending", message="", task_input={"image_id": "i"}
-        )
-        self.task_repo = types.SimpleNamespace(get=lambda _id: self.task, save=self.save)
+        self.task = self.tasks(kind)
+        self.task_repo = types.SimpleNamespace(get=lambda _id: self.task)
         self.image_repo = Images(i=image or types.SimpleNamespace(status="queued", extra_properties={}))
-        self.saved = []
-
-    def save(self, task):
-        self.saved.append(task.message)
 
     def _get_flow(self, _task):
         if self.making:
             raise self.making
 
-    def _fail(self, message):
-        self.task.status, self.task.message = "failure", message
-
-    def _run(self, _task_id, _type):
+    def _run(self):
         try:
             self._get_flow(self.task)
         except ImportTaskError as error:
             if not self.swallows:
                 raise
-            self._fail(str(error))
+            self.task.fail(str(error))
             return
-        if self.running:
-            self._fail("Task failed due to Internal Error")
-            raise self.running
+        try:
+            self._run_flow()
+        except Exception:
+            self.task.fail("Task failed due to Internal Error")
+            raise
         self.task.status = "success"
 
-    def begin_processing(self, task_id):
+    def _run_flow(self):
+        if self.running:
+            raise self.running
+
+    def begin_processing(self, _task_id):
         try:
-            self._run(task_id, self.task.type)
+            self._run()
         except ImportTaskError as error:
-            self._fail(str(error))
+            self.task.fail(str(error))
+
+
+class Task:
+    """What glance.domain.Task has of that which is guarded."""
+
+    def __init__(self, kind):
+        self.task_id, self.type, self.status, self.message = "t", kind, "pending", ""
+        self.task_input = {"image_id": "i"}
+
+    def fail(self, message):
+        self.status, self.message = "failure", message
 
 
 class ImportTaskError(Exception):
@@ -160,10 +169,9 @@ class ImportTaskError(Exception):
 
 @pytest.fixture(params=[False, True], ids=["2026.1", "2026.2"])
 def executor(failures, request):
-    kind = type("Guarded", (Executor,), {"swallows": request.param})
-    for name in ("_get_flow", "_run", "begin_processing"):
-        setattr(kind, name, getattr(Executor, name))
-    failures.guard_failures(kind, replace, ImportTaskError)
+    kind = type("GuardedExecutor", (Executor,), {"swallows": request.param, "tasks": type("GuardedTask", (Task,), {})})
+    failures.guard_messages(kind.tasks, replace, ())
+    failures.guard_tasks(kind, replace, ImportTaskError, ())
     return kind
 
 
@@ -205,7 +213,19 @@ def test_an_image_with_data_keeps_its_names_of_stores(executor, status):
 def test_a_task_that_succeeds_is_left_alone(executor):
     made = executor()
     made.begin_processing("t")
-    assert (made.task.status, made.saved) == ("success", [])
+    assert (made.task.status, made.image_repo.images["i"].extra_properties) == ("success", {})
+
+
+def test_what_glance_says_for_users_stays(executor):
+    task = executor.tasks("import")
+    with contextlib.suppress(ValueError):
+        try:
+            int("x")
+        finally:
+            task.fail("The size of the data 9 will exceed the limit.")
+    assert task.message == "The size of the data 9 will exceed the limit."
+    task.fail("Task failed due to Internal Error")
+    assert task.message == "Task failed due to Internal Error"
 
 
 def test_what_can_not_be_told_hides_no_failure(executor):
