@@ -25,7 +25,9 @@ qemu-img convert -q -f raw -O qcow2 raw qcow2
 qemu-img convert -q -f raw -O vmdk -o subformat=streamOptimized raw vmdk
 gzip --keep --stdout raw > raw.gz
 qemu-img create -q -f qcow2 -F raw -b /srv/web/raw backed
+python3 -m zipfile -c raw.zip raw
 qemu-img create -q -f qcow2 large 3G
+head -c 1200000000 /dev/zero | gzip > bomb.gz
 head -c 65536 /dev/zero > marked
 printf LAB-FORBIDDEN | dd of=marked bs=1 seek=40000 conv=notrunc status=none
 gzip --keep --stdout marked > marked.gz

@@ -9,11 +9,19 @@ import json
 import pytest
 from testing.imports import begin, ended
 
-UNPACKED = {"raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "raw.gz": "raw"}
+PATCH = "application/openstack-images-v2.1-json-patch"
+RENAME = [{"op": "replace", "path": "/name", "value": "again"}]
+UNPACKED = {"raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "raw.gz": "raw", "raw.zip": "raw"}
 REFUSED = {
     ("picture", "qcow2"): "The data is not in the disk_format that the image names.",
     ("raw", "qcow2"): "The data is not in the disk_format that the image names.",
     ("backed", "qcow2"): "The image needs another file, its backing file: join both with qemu-img convert.",
+    ("large", "qcow2"): "The image has a virtual size of 3221225472 bytes, this cloud takes 1073741824 at most.",
+    ("bomb.gz", "raw"): "The archive unpacks to more than 1073741824 bytes, the limit of this cloud.",
+    ("nowhere", "raw"): "The source has no such file (404).",
+    ("forbidden", "raw"): "The source refuses access to the file (403).",
+    ("half", "raw"): "The source ended after 1048576 of 2097152 bytes.",
+    ("trickle", "raw"): "The source sent less than 1 KiB per second for a minute.",
     ("marked", "raw"): "The image holds the mark LAB-FORBIDDEN, which this cloud does not take.",
     ("marked.gz", "raw"): "The image holds the mark LAB-FORBIDDEN, which this cloud does not take.",
     ("marked.qcow2", "qcow2"): "The image holds the mark LAB-FORBIDDEN, which this cloud does not take.",
@@ -246,6 +254,62 @@ def test_status_tells_of_checks_that_can_not_be_made(playbook, hosts):
         host.check_output("chmod 0644 /opt/glance/libexec/run_import_check.py")
         host.check_output("systemctl start glance-import-checks.service")
     assert playbook("status.yml").rc == 0
+
+
+# Lets a record and what lies staged be as old as that of an import which nobody works on any more.
+AGE = """
+UPDATE images SET updated_at = updated_at - INTERVAL 3 DAY WHERE id = '{0}';
+UPDATE tasks SET updated_at = updated_at - INTERVAL 3 DAY WHERE image_id = '{0}';
+"""
+
+
+@pytest.mark.parametrize("host", ["api1", "api2"])
+def test_an_import_whose_process_was_killed_is_given_up_and_can_be_repeated(
+    as_user, web, hosts, staged, wait_until, raw_digest, host
+):
+    api = as_user("u1", host)
+    image = begin(api, {"name": "web-download", "uri": f"{web}/raw"}, disk_format="raw", name="slow 50")
+    wait_until(lambda: "glance-import-checks@" in hosts[host].check_output("systemctl list-units --no-legend"), 60)
+    hosts[host].check_output("systemctl kill --signal=KILL glance-api")
+    wait_until(lambda: api.request("GET", "/v2/images?limit=1").status == 200, 120)
+    assert api.show(image)["status"] == "importing"
+    hosts[host].check_output("systemctl start glance-staging.service")
+    assert api.show(image)["status"] == "importing"
+    hosts["site1"].check_output("mariadb glance -e %s", AGE.format(image))
+    hosts[host].check_output(
+        "find %s -name %s -exec touch --date='3 days ago' {} +", "/var/lib/glance/staging", f"{image}*"
+    )
+    hosts[host].check_output("systemctl start glance-staging.service")
+    (task,) = api.request("GET", f"/v2/images/{image}/tasks").json["tasks"]
+    assert task["status"] == "failure"
+    assert task["message"] == "The server that worked on it has ended; the image can be imported again."
+    assert api.show(image)["status"] == "queued"
+    assert staged() == []
+    again = {"method": {"name": "web-download", "uri": f"{web}/raw"}}
+    assert api.request("PATCH", f"/v2/images/{image}", RENAME, PATCH).status == 200
+    assert api.request("POST", f"/v2/images/{image}/import", again).status == 202
+    assert ended(api, image).end == ("active", "")
+    assert api.download(image) == raw_digest
+
+
+def test_images_of_the_inventory_are_brought_and_kept(playbook, as_user, web, data_of):
+    digest = hashlib.sha512(data_of("raw")).hexdigest()
+    image = {"name": "debian", "uri": f"{web}/qcow2", "disk_format": "qcow2", "os_hash_value": digest}
+    variables = {"glance_images": [{**image, "allow_changed_formats": True, "tags": ["lab"]}]}
+    brought = playbook("images.yml", variables)
+    assert (brought.rc, brought.changed) == (0, 1), brought.output
+    again = playbook("images.yml", variables)
+    assert (again.rc, again.changed) == (0, 0), again.output
+    user = as_user("u2")
+    (found,) = user.request("GET", "/v2/images?name=debian").json["images"]
+    assert (found["visibility"], found["tags"], found["os_hash_value"]) == ("public", ["lab"], digest)
+    broken = {"glance_images": [{**image, "name": "broken", "uri": f"{web}/nowhere"}, *variables["glance_images"]]}
+    failed = playbook("images.yml", broken)
+    assert failed.rc != 0
+    assert "The source has no such file (404)." in failed.failures
+    admin = as_user("admin")
+    for each in admin.request("GET", "/v2/images").json["images"]:
+        assert admin.request("DELETE", f"/v2/images/{each['id']}").status == 204
 
 
 def test_the_digest_of_what_is_stored_is_the_one_that_users_see(imported, data_of):
