@@ -155,12 +155,11 @@ def test_image_import_tells_the_reason(module, keystone, addresses, web):
         "api1",
         "image_import",
         {
-            "url": f"http://{addresses['api1']}:9292",
+            "api_url": f"http://{addresses['api1']}:9292",
             "token": keystone.token("u1"),
             "name": "by the module",
             "disk_format": "raw",
             "uri": f"{web}/marked",
-            "validate_certs": False,
         },
     )
     assert result["failed"]
