@@ -69,8 +69,7 @@ class ActionModule(release_venv.ActionModule, config_files.ActionModule):
             # It tells when a template was written, which no digest does.
             if set("{%").intersection(header):
                 return ""
-            sources = [entry["src"] for entry in options.get("glance_files") or [] if "src" in entry]
-            texts = {src: read(src) for src in sources}
+            texts = {src: read(src) for src in operator_files.sources(options)}
             handed = told["hosts"].get(task_vars["inventory_hostname"], {})
             settings = [header, constants.DEFAULT_HASH_BEHAVIOUR]
             return inputs.digest(told["collection"], options, task_vars, handed, texts, settings)

@@ -100,6 +100,12 @@ def locate(src: str, places: Sequence[str]) -> str:
     return path
 
 
+def sources(options: Mapping[str, Any]) -> list[str]:
+    """Return the files on the control machine that the variables *options* name, which are put on hosts."""
+    named = [*(options.get("glance_files") or []), *(options.get("glance_import_checks") or [])]
+    return [*(each["src"] for each in named if each.get("src")), *(options.get("glance_import_scan_signatures") or [])]
+
+
 def reader(loader: Any, variables: Mapping[str, Any]) -> Callable[[str], str]:
     """Return what reads a C(src) on the control machine, with a vault's password if it has one.
 

@@ -294,6 +294,7 @@ USED = (
     "glance_database_user",
     "glance_delayed_delete",
     "glance_import_checks",
+    "glance_import_scan",
     "glance_keystone_user",
     "glance_loadbalancer_interface",
     "glance_loadbalancer_registry",
@@ -488,14 +489,17 @@ def unwanted(topology: Topology, host: str, releases: Mapping[str, Mapping[str, 
         topology.truth(host, "glance_standalone_hosts")
         or host in topology.hosts(purging_group(topology, host, releases))[:1]
     )
+    scanned = host in topology.hosts(API) and topology.value(host, "glance_import_scan") != "none"
+    checked = host in topology.hosts(API) and topology.value(host, "glance_import_checks") != []
     wanted = {
         "glance-registry": host in topology.hosts(REGISTRY) and has_registry(topology, host, releases),
         "glance-scrubber": host in topology.hosts(SCRUBBER),
         "glance-purge": first and topology.integer(host, "glance_purge_age_days") != 0,
         "glance-cache": host in topology.hosts(API) and topology.integer(host, "glance_cache_max_bytes") != 0,
-        "glance-import-checks": host in topology.hosts(API) and bool(topology.value(host, "glance_import_checks")),
         "glance-staging": host in topology.hosts(API)
         and not (has_registry(topology, host, releases) and topology.value(host, "glance_registry_host")),
+        "glance-scan": scanned,
+        "glance-import-checks": checked or scanned,
     }
     return [name for name, is_wanted in wanted.items() if not is_wanted]
 

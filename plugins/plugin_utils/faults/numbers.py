@@ -49,6 +49,9 @@ RANGES = {
     "glance_database_max_connections": Range(10),
     "glance_free_space_percent": Range(0, 100),
     "glance_health_timeout": Range(1),
+    "glance_import_scan_max_age_days": Range(0, 9999),
+    # A check of imports may take a day, and has some seconds to tell that its own time is over.
+    "glance_import_scan_timeout": Range(1, 86000),
     "glance_loadbalancer_api_port": Range(1, PORTS),
     "glance_loadbalancer_router_id": Range(1, 255),
     "glance_loadbalancer_timeout": Range(1),

@@ -132,6 +132,8 @@ def test_the_same_variables_give_the_same_digest():
         # Ansible puts in there when a template was written.
         {"ansible_managed": "{file} on %Y"},
         {"glance_files": [{"path": "/etc/glance/a", "src": "/no/such"}]},
+        {"glance_import_checks": [{"name": "a", "src": "/no/such"}]},
+        {"glance_import_scan_signatures": ["/no/such"]},
         {"glance_config": {datetime.date(2026, 1, 1): 1}},
     ],
 )

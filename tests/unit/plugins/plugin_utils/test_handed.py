@@ -26,6 +26,9 @@ CLUSTER = {
     "glance_loadbalancer": ["b1", "b2"],
 }
 REGISTRY = {"glance_api": ["a1", "a2"], "glance_registry": ["r1", "r2"], "glance_database": ["d"]}
+# What only hosts of the API have, and what makes a host have the other timers.
+IMPORTS = ["glance-scan", "glance-import-checks"]
+ON = {"glance_purge_age_days": 9, "glance_cache_max_bytes": 5}
 
 
 def inventory(groups, everywhere=None, **of_hosts):
@@ -291,7 +294,27 @@ def test_hosts_that_no_look_knows_have_something_to_do(group):
             {"glance_purge_age_days": None, "glance_cache_max_bytes": None},
             ["glance-registry", "glance-scrubber"],
         ),
-        ("s", {"glance_cache_max_bytes": 5}, ["glance-registry", "glance-purge", "glance-cache", "glance-staging"]),
+        (
+            "s",
+            {"glance_cache_max_bytes": 5},
+            ["glance-registry", "glance-purge", "glance-cache", "glance-staging", *IMPORTS],
+        ),
+        # The scan is one of the checks.
+        (
+            "a1",
+            {**ON, "glance_import_checks": [], "glance_import_scan": "clamav"},
+            ["glance-registry", "glance-scrubber"],
+        ),
+        (
+            "a1",
+            {**ON, "glance_import_checks": [{"name": "a"}], "glance_import_scan": "none"},
+            ["glance-registry", "glance-scrubber", "glance-scan"],
+        ),
+        (
+            "a1",
+            {**ON, "glance_import_checks": [], "glance_import_scan": "none"},
+            ["glance-registry", "glance-scrubber", *IMPORTS],
+        ),
     ],
 )
 def test_services_that_a_host_should_not_have_are_told(host, variables, unwanted):
@@ -301,7 +324,7 @@ def test_services_that_a_host_should_not_have_are_told(host, variables, unwanted
 def test_a_registry_is_wanted_in_a_release_that_has_one():
     assert "glance-registry" in handed(inventory(REGISTRY), "r1")["unwanted"]
     old = inventory(REGISTRY, {"glance_release": "ussuri", "glance_purge_age_days": 9})
-    assert handed(old, "r1")["unwanted"] == ["glance-scrubber", "glance-cache", "glance-staging"]
+    assert handed(old, "r1")["unwanted"] == ["glance-scrubber", "glance-cache", "glance-staging", *IMPORTS]
     assert handed(old, "a1")["unwanted"] == ["glance-registry", "glance-scrubber", "glance-purge", "glance-cache"]
 
 

@@ -143,3 +143,13 @@ def test_what_can_not_be_read_is_told(read, tmp_path, monkeypatch):
     monkeypatch.setattr("builtins.open", refuse)
     with pytest.raises(ValueError, match=r"which can't be read: .*Permission denied"):
         read("closed")
+
+
+def test_all_files_of_the_control_machine_that_are_put_on_hosts_are_known():
+    options = {
+        "glance_files": ALL,
+        "glance_import_checks": [{"name": "a", "src": "a.py"}, {"name": "b", "argv": ["/opt/b"]}],
+        "glance_import_scan_signatures": ["own.ndb"],
+    }
+    assert o.sources(options) == ["ceph.conf", "keyring", "a.py", "own.ndb"]
+    assert o.sources({}) == []
