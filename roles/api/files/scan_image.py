@@ -5,7 +5,8 @@ standard error says why. Without an image, it tells whether one could be scanned
 
 ClamAV takes less than 2 GiB at a time, so the image is sent in windows that overlap. By the first bytes of a window
 ClamAV takes it for a file of some type, and there are types that it does not look into. So a window begins with bytes
-of no type, and the image's own beginning is sent twice: as it is, too. Holes and long runs of zeros are left out.
+of no type. A small image, or the beginning of a larger one, is sent as it is, too: what is known by its type, its first
+bytes or its hash is found so. Holes and long runs of zeros are left out.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 
     Extent = tuple[int, int]
 
-# Bytes of a window; StreamMaxLength of clamd.conf is above.
-WINDOW = 512 << 20
-# Longer than any signature reaches.
-OVERLAP = 4 << 20
+# Bytes of an image that is sent as a whole; StreamMaxLength of clamd.conf is above.
+WHOLE = 512 << 20
+# Bytes of a window. Of each, ClamAV looks into ten embedded files, and into as many entries of zip archives as MaxFiles
+# says (libclamav/matcher-ac.c, ac_addtype).
+WINDOW = 16 << 20
+# Longer than signatures and most embedded files are.
+OVERLAP = 2 << 20
 # Before the data of a window, and in place of zeros that are left out, so that data from two places does not touch.
 LEAD = bytes(4096)
 # Bytes of a run of zeros that is left out, at least; of what is read and sent at a time, at most.
@@ -250,7 +254,7 @@ def _read(image: int, position: int, length: int) -> bytes:
 def views(image: int, size: int) -> Iterator[Callable[[], Iterable[bytes]]]:
     """Give what makes the bytes of all that is sent of an open file of *size* bytes, one after the other."""
     if size:
-        yield functools.partial(data, image, 0, min(size, WINDOW))
+        yield functools.partial(data, image, 0, size if size <= WHOLE else WINDOW)
     for window in windows(extents(image, size)):
         yield functools.partial(led, image, window)
 

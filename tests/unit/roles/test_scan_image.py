@@ -78,6 +78,7 @@ def module(monkeypatch):
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
     for name, value in {
+        "WHOLE": 1024 * KIB,
         "WINDOW": 1024 * KIB,
         "OVERLAP": 64 * KIB,
         "PART": 128 * KIB,
@@ -130,6 +131,14 @@ def test_small_image_is_sent_as_it_is_and_with_a_lead(module, clamd, make):
     assert clamd.streams == [b"abc", module.LEAD + b"abc"]
 
 
+@pytest.mark.parametrize(("size", "first"), [(1500, 1500), (1501, 1024)])
+def test_image_that_is_not_small_is_sent_as_a_whole_no_more(module, clamd, make, monkeypatch, size, first):
+    monkeypatch.setattr(module, "WHOLE", 1500 * KIB)
+    scan(module, clamd, make(size * KIB, {0: dense(size * KIB)}))
+    assert len(clamd.streams[0]) == first * KIB
+    assert [len(stream) < 1024 * KIB + 1 for stream in clamd.streams[1:]] == [True, True]
+
+
 def test_image_without_data_is_sent_as_it_is_alone(module, clamd, make):
     assert scan(module, clamd, make(100 * KIB, {})) == ""
     assert clamd.streams == [bytes(100 * KIB)]
@@ -146,7 +155,7 @@ def test_lead_is_of_no_type_and_windows_are_below_the_limits_of_the_daemon():
     assert not any(module.LEAD)
     lines = [line.split() for line in (ROLE / "templates/clamd.conf.j2").read_text().splitlines()]
     limits = {line[0]: int(line[1][:-1]) << 20 for line in lines if len(line) == 2 and line[1].endswith("M")}
-    assert min(limits.values()) > module.WINDOW
+    assert min(limits.values()) > module.WHOLE > module.WINDOW > module.OVERLAP + len(module.LEAD)
     assert limits.keys() == {"StreamMaxLength", "MaxFileSize", "MaxScanSize", "MaxEmbeddedPE", "PCREMaxFileSize"}
     # 2 GiB is the most that ClamAV takes as a file.
     assert limits["MaxFileSize"] < 2 << 30
