@@ -31,6 +31,8 @@ head -c 1200000000 /dev/zero | gzip > bomb.gz
 head -c 65536 /dev/zero > marked
 printf LAB-FORBIDDEN | dd of=marked bs=1 seek=40000 conv=notrunc status=none
 gzip --keep --stdout marked > marked.gz
+cp raw infected
+printf LAB-MALWARE | dd of=infected bs=1 seek=3000000 conv=notrunc status=none
 qemu-img convert -q -c -f raw -O qcow2 marked marked.qcow2
 printf '\\377\\330\\377\\340\\000\\020JFIF\\000' > picture
 head -c 20000 /dev/urandom >> picture

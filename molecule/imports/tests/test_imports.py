@@ -228,6 +228,36 @@ def test_checks_are_taken_away_and_come_back(site_of_all, imported, hosts):
     assert imported("marked", disk_format="raw").end[0] == "queued"
 
 
+def test_malware_is_told_by_its_name_and_without_a_daemon_nothing_is_taken(
+    site_of_all, imported, hosts, staged, playbook, tmp_path
+):
+    # Signatures of ClamAV's own are not to be had in the lab.
+    signature = tmp_path / "lab.ndb"
+    signature.write_text(f"Lab.Test:0:*:{b'LAB-MALWARE'.hex()}\n")
+    variables = {
+        "glance_import_scan": "clamav",
+        "glance_import_scan_update": False,
+        "glance_import_scan_max_age_days": 0,
+        "glance_import_scan_signatures": [str(signature)],
+    }
+    scanning = site_of_all(variables)
+    assert scanning.rc == 0, scanning.output
+    for disk in ("infected", "raw"):
+        done = imported(disk, host="api2", disk_format="raw")
+        found = "Malware was found in the image: Lab.Test.UNOFFICIAL."
+        assert done.end == (("queued", found) if disk == "infected" else ("active", "")), done
+    assert staged() == []
+    hosts["api2"].check_output("systemctl stop glance-clamd.service glance-scan.timer")
+    again = site_of_all(variables)
+    assert again.rc == 0, again.output
+    assert imported("infected", host="api2", disk_format="raw").end == ("queued", found)
+    broken = tmp_path / "broken.ndb"
+    broken.write_text("this is no signature\n")
+    refused = site_of_all({**variables, "glance_import_scan_signatures": [str(broken)]})
+    assert refused.rc != 0
+    assert "ClamAV can't load glance_import_scan_signatures" in refused.failures
+
+
 def test_direct_uploads_can_be_left_to_administrators(site_of_all, as_user):
     run = site_of_all({"glance_api_direct_uploads": False})
     assert run.rc == 0, run.output
