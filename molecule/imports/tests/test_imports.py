@@ -171,11 +171,17 @@ def main_process(host):
 
 
 def test_a_check_that_comes_while_imports_run_restarts_nothing_and_holds_for_the_next(
-    as_user, web, hosts, site_of_all, imported, raw_digest, tmp_path
+    as_user, web, hosts, site_of_all, imported, raw_digest, lab, tmp_path
 ):
     apis = [as_user("u1", f"api{number % 2 + 1}") for number in range(6)]
     before = {name: main_process(hosts[name]) for name in ("api1", "api2")}
-    marks = {"name": "marks", "src": "marks.py", "argv": ["LAB-FORBIDDEN"], "timeout": 60, "exempt_roles": ["admin"]}
+    marks = {
+        "name": "marks",
+        "src": str(lab / "marks"),
+        "argv": ["LAB-FORBIDDEN"],
+        "timeout": 60,
+        "exempt_roles": ["admin"],
+    }
     size = tmp_path / "size.py"
     size.write_text(
         "#!/usr/bin/python3\nimport os, sys\n"

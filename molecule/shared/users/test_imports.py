@@ -54,6 +54,9 @@ def imported(as_user, host, wait_until):
             return task
 
         task = wait_until(ended, 60)
+        if task["status"] == "failure":
+            # The image is told a moment after its task.
+            wait_until(lambda: api.show(image).get("os_glance_failed_import") == task["message"])
         shown = api.show(image)
         if shown["status"] == "active":
             assert api.download(image) == hashlib.sha256(DATA).hexdigest()

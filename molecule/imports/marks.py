@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """A check of imports: refuses an image that holds a mark, and does what the name of the image asks for."""
 
 import json
