@@ -103,6 +103,17 @@ def test_forbidden_address_is_refused_with_a_reason(imported, uri):
     assert "web-download does not pass filtering" in answer.text
 
 
+def test_a_file_of_the_host_is_no_source(as_user, imported):
+    victim = as_user("u2")
+    other = victim.create()
+    assert victim.upload(other, [DATA]).status == 204
+    method = {"name": "glance-direct", "uri": f"file:///var/lib/glance/images/{other}"}
+    answer, image, _message = imported(method, data=b"x")
+    assert (answer.status, image["status"]) == (400, "uploading")
+    assert "Only the import method web-download takes a uri." in answer.text
+    assert victim.download(other) == hashlib.sha256(DATA).hexdigest()
+
+
 def test_what_is_no_disk_is_refused_with_a_reason(as_user, imported, host):
     refused = "Image disk_format qcow2 does not match stream data raw"
     api = as_user("u1")

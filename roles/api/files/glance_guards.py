@@ -65,6 +65,8 @@ ATTRIBUTES = frozenset(
 )
 
 
+# Where imported data waits (glance/common/store_utils.py, RESERVED_STORES).
+RESERVED_STORES = ("os_glance_staging_store", "os_glance_tasks_store")
 # Bytes of JSON that are read into memory: 128 properties of 64 KiB, and room.
 JSON_LIMIT = 16 * 1024 * 1024
 # What a deserializer of Glance raises on a body or parameter of a shape that it did not expect.
@@ -153,6 +155,33 @@ def guard_stores_in_use(controller: type, conflict: Callable[[str], Exception]) 
         return delete_after_imports
 
     replace(controller, "delete_from_store", deleting)
+
+
+def refused_import(body: Any) -> str | None:
+    """Return why the *body* of a request for an import can't be taken, or None if Glance may judge.
+
+    With an address that begins with ``file:///``, glance-direct imports that file of the host and removes it afterwards
+    (glance/async_/flows/api_image_import.py, get_flow), be it an image of another project.
+    """
+    method = body.get("method") if isinstance(body, dict) else None
+    if isinstance(method, dict) and "uri" in method and method.get("name") != "web-download":
+        return "Only the import method web-download takes a uri."
+    return None
+
+
+def guard_import_requests(deserializer: type, bad_request: Callable[[str], Exception]) -> None:
+    """Have *deserializer*, glance.api.v2.images.RequestDeserializer, take an address for web-download alone."""
+
+    def validating(validate: Callable) -> Callable:
+        @functools.wraps(validate)
+        def validate_method(self: Any, body: Any) -> Any:
+            if reason := refused_import(body):
+                raise bad_request(reason)
+            return validate(self, body)
+
+        return validate_method
+
+    replace(deserializer, "_validate_import_body", validating)
 
 
 # ---- Which addresses the server may ask for a user -----------------------------------------------------------------
@@ -1077,6 +1106,7 @@ def install() -> None:
     guard_updates(records, (sqlalchemy.orm.exc.StaleDataError, rolled_back))
     guard_transitions(domain.Image)
     guard_changes(images.ImagesController, http_error(webob.exc.HTTPForbidden))
+    guard_import_requests(images.RequestDeserializer, bad_request)
     guard_stores_in_use(images.ImagesController, http_error(webob.exc.HTTPConflict))
     guard_downloads(utils, scripts, filters, image_size_cap)
     import_sources.guard_sources(scripts, replace)
@@ -1105,7 +1135,12 @@ def install() -> None:
     import_failures.guard_tasks(taskflow_executor.TaskExecutor, replace, exception.ImportTaskError, judges)
     # Ussuri has no such class.
     import_failures.guard_failed_stores(getattr(api_image_import, "_ImportActions", None), replace)
-    import_checks.guard_imports(flow_plugins, base_import, replace)
+    import_checks.guard_imports(
+        flow_plugins,
+        base_import,
+        replace,
+        lambda: [getattr(cfg.CONF, name).filesystem_store_datadir for name in RESERVED_STORES],
+    )
     guard_locations(http_driver, lambda reason: exceptions.BadStoreUri(message=reason), filters)
 
 

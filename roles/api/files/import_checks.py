@@ -101,7 +101,8 @@ def ask(check: Mapping[str, Any], path: str, facts: Mapping[str, Any], beat: Cal
     """Return the answer of a unit to a check of the file at *path*: exit code, first line, and why there is none."""
     try:
         with contextlib.closing(connected(beat)) as connection:
-            connection.sendall(json.dumps({"check": check["name"], "path": path, "image": facts}).encode())
+            request = {"check": check["name"], "path": path, "image": facts}
+            connection.sendall(json.dumps(request, ensure_ascii=False).encode("utf-8", "replace"))
             connection.shutdown(socket.SHUT_WR)
             said = answer_of(connection, check["timeout"] + MARGIN, beat)
         return {"code": None, "line": "", "error": "", **json.loads(said)}
@@ -154,6 +155,15 @@ def run_checks(
     before = state_of(path)
     if any(writers(path)):
         raise ImportRefusedError(sent)
+    # Held open, so that nobody takes the data for left over, however long the checks take.
+    with open(path, "rb"):
+        run_each(found, path, facts, beat)
+    if state_of(path) != before or any(writers(path)):
+        raise ImportRefusedError(sent)
+
+
+def run_each(found: Iterable[Mapping[str, Any]], path: str, facts: Mapping[str, Any], beat: Callable[[], None]) -> None:
+    """Make checks, each in a place of its own; raises ImportRefusedError with the first refusal."""
     for check in found:
         while not places.acquire(timeout=HEARTBEAT):
             beat()
@@ -164,8 +174,6 @@ def run_checks(
             places.release()
         if refused:
             raise ImportRefusedError(refused)
-    if state_of(path) != before or any(writers(path)):
-        raise ImportRefusedError(sent)
 
 
 # ---- In the flow of an import -------------------------------------------------------------------------------------
@@ -212,8 +220,20 @@ def give_up(options: Mapping[str, Any]) -> None:
         repository.save(image, from_state="importing")
 
 
-def task_class(base: type) -> type:
-    """Return the step of an import's flow, made of *base*, taskflow.task.Task."""
+def holds(options: Mapping[str, Any]) -> bool:
+    """Whether the image is still that of this import; ussuri does not tell."""
+    wrapper = options.get("action_wrapper")
+    try:
+        if wrapper:
+            wrapper.assert_task_lock()
+    except Exception as error:
+        LOG.warning("The image %s is no longer that of the task %s: %r", options["image_id"], options["task_id"], error)
+        return False
+    return True
+
+
+def task_class(base: type, folders: Callable[[], Iterable[str]]) -> type:
+    """Return the step of an import's flow, made of *base*, taskflow.task.Task; data is staged in *folders* alone."""
 
     class CheckImage(base):  # type: ignore[misc]
         """Makes the checks, and takes the staged data away when one of them refuses, or a later step fails."""
@@ -235,12 +255,17 @@ def task_class(base: type) -> type:
                     touch(options["task_repo"], options["task_id"])
 
             image = options["image_repo"].get(image_id or options["image_id"])
+            if not is_staged(path_of(file_path), folders()):
+                raise ImportRefusedError("The data should be staged on the host that imports it, found it elsewhere.")
             run_checks(found, path_of(file_path), facts_of(image), beat)
 
         def revert(self, file_path: str, **_others: Any) -> None:
             """Take the staged data away. Data that nobody can import would be in the way of other data."""
-            with contextlib.suppress(OSError):
-                os.unlink(path_of(file_path))
+            if not holds(self.options):
+                return
+            if is_staged(path_of(file_path), folders()):
+                with contextlib.suppress(OSError):
+                    os.unlink(path_of(file_path))
             # A legacy task deletes the image that it has made.
             if "import_req" in self.options:
                 give_up(self.options)
@@ -253,10 +278,18 @@ def path_of(url: str) -> str:
     return url.split("file://")[-1]
 
 
-def guard_imports(plugins: Any, legacy: Any, replace: Callable[[Any, str, Callable], None]) -> None:
+def is_staged(path: str, folders: Iterable[str]) -> bool:
+    """Whether a file lies in one of the folders in which imported data waits."""
+    return os.path.dirname(os.path.realpath(path)) in {os.path.realpath(folder) for folder in folders}
+
+
+def guard_imports(
+    plugins: Any, legacy: Any, replace: Callable[[Any, str, Callable], None], folders: Callable[[], Iterable[str]]
+) -> None:
     """Have imports end with the checks of this cloud, before the data goes into a store.
 
     *plugins* is glance.async_.flows.plugins, *legacy* is glance.async_.flows.base_import: tasks of the type ``import``.
+    *folders* tells where imported data waits.
     """
 
     def getting(get_plugins: Callable) -> Callable:
@@ -266,7 +299,7 @@ def guard_imports(plugins: Any, legacy: Any, replace: Callable[[Any, str, Callab
             from taskflow.patterns import linear_flow
 
             yield from get_plugins(**options)
-            yield linear_flow.Flow(options["task_type"]).add(task_class(task.Task)(options))
+            yield linear_flow.Flow(options["task_type"]).add(task_class(task.Task, folders)(options))
 
         return get_plugins_and_checks
 

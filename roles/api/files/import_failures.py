@@ -38,8 +38,8 @@ NO_ROOM = "The cloud has no room for it at present. Try again later, or tell its
 # What users read, by what Glance and qemu-img say: glance/async_/flows/plugins/image_conversion.py,
 # glance/async_/flows/base_import.py, glance/location.py, oslo_utils/imageutils/format_inspector.py.
 SENTENCES = (
-    (r"backing.file", "The image needs another file, its backing file: join both with qemu-img convert."),
-    (r"data.file", "The image has its data in another file: join both with qemu-img convert."),
+    (r"\bbacking[-_ ]file", "The image needs another file, its backing file: join both with qemu-img convert."),
+    (r"\bdata[-_ ]file\b", "The image has its data in another file: join both with qemu-img convert."),
     (
         r"VMDK|create-?type",
         "The image is a VMDK of a kind that is not allowed: use monolithicSparse or streamOptimized.",
@@ -74,11 +74,10 @@ OWN_WORDS = frozenset(
         "ImportTaskError",
         "SignatureVerificationError",
         "RemoteServiceUnavailable",
-        "ImportRefusedError",
-        "RefusedImageError",
-        "SourceError",
     )
 )
+# Errors of import_checks.py, import_plugins.py and import_sources.py, which say a sentence for users and no more.
+OURS = frozenset(("ImportRefusedError", "RefusedImageError", "SourceError"))
 
 
 def cause_of(error: BaseException) -> BaseException:
@@ -101,16 +100,18 @@ def words_of(error: BaseException) -> str:
 def without_paths(text: str) -> str:
     """Return the first line of *text*, without paths of the host in it and not at any length."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return re.sub(r"'?(?:file://)?/(?:var|etc|opt|srv|run|tmp)/\S*", "the data", line)[:LONGEST]
+    return re.sub(r"'?(?:file://)?(?<![\w./:])/(?:[\w.@+-]+/)+[\w.@+-]*'?", "the data", line)[:LONGEST]
 
 
 def sentence_of(error: BaseException, judges: Judges = ()) -> str:
     """Return why an import failed with *error*, in a sentence for its user; *judges* are asked first."""
     error = cause_of(error)
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if kinds & OURS:
+        return str(error).strip().partition("\n")[0][:LONGEST]
     for judge in judges:
         if found := judge(error):
             return without_paths(found)
-    kinds = {kind.__name__ for kind in type(error).__mro__}
     text = words_of(error)
     if "ImageSizeLimitExceeded" in kinds:
         return "The image is larger than this cloud takes."

@@ -24,7 +24,8 @@ CHECKS = "/etc/glance/import-checks/checks.json"
 SOCKET = "/run/glance-import-checks.socket"
 # Seconds that the unit may take to begin.
 PATIENCE = 30
-REQUEST_BYTES = 1 << 20
+# More than all properties of an image can have (glance_guards.py, JSON_LIMIT).
+REQUEST_BYTES = 32 << 20
 # Characters of the line that a user reads.
 LINE = 500
 

@@ -1230,10 +1230,13 @@ def staged(options: argparse.Namespace) -> int:
 def parts_here(mender: Mender, finding: image_audit.Finding) -> list[image_audit.Finding]:
     """Return what of a finding is to be mended in the folders of imports, a finding for each file.
 
-    Data of images that the database does not know goes too: there, Glance itself removes it whenever it starts
+    Staged data of images that the database does not know goes too, since Glance itself removes it whenever it starts
     (glance/housekeeping.py, clean_orphaned_staging_residue).
     """
-    if finding.mend in LEFT_OVER or finding.kind == "unknown file":
+    unknown = finding.kind == "unknown file" and all(
+        mender.files[path].store == image_audit.STAGING for path in finding.files
+    )
+    if finding.mend in LEFT_OVER or unknown:
         file = dataclasses.replace(finding, mend="file", locations=())
         return [dataclasses.replace(file, store=mender.files[path].store, files=(path,)) for path in finding.files]
     return [finding] if finding.mend in GIVEN_UP and not finding.locations else []

@@ -58,6 +58,33 @@ def test_changes(guards, name, is_admin, is_attribute, refused):
     assert bool(guards.refused_change(name, is_admin, is_attribute)) == refused
 
 
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        ({"method": {"name": "glance-direct"}}, False),
+        ({"method": {"name": "web-download", "uri": "https://h/x"}}, False),
+        ({"method": {"name": "glance-direct", "uri": "file:///var/lib/glance/images/x"}}, True),
+        ({"method": {"name": "copy-image", "uri": "file:///etc/passwd"}}, True),
+        ({"method": {"name": "glance-download", "uri": None}}, True),
+        ({"method": {"uri": "file:///x"}}, True),
+        ({"method": "x"}, False),
+        ({}, False),
+        ([], False),
+    ],
+)
+def test_only_a_download_takes_an_address(guards, body, refused):
+    class Deserializer:
+        def _validate_import_body(self, body):
+            return "judged by Glance"
+
+    guards.guard_import_requests(Deserializer, ValueError)
+    if refused:
+        with pytest.raises(ValueError, match="Only the import method web-download takes a uri"):
+            Deserializer()._validate_import_body(body)
+    else:
+        assert Deserializer()._validate_import_body(body) == "judged by Glance"
+
+
 FORBIDDEN = """
     0.0.0.0 0.1.2.3 127.0.0.1 127.8.9.1 169.254.169.254 169.254.0.9 224.0.0.1 255.255.255.255 100.100.100.200 192.0.2.7
     :: ::1 fe80::1 fe80::1%eth0 ff02::1 ::ffff:0.0.0.0 ::ffff:127.0.0.1 ::ffff:169.254.169.254 ::127.0.0.1

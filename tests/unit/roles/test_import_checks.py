@@ -247,14 +247,18 @@ class Image(types.SimpleNamespace):
 class Wrapper:
     """What api_image_import.ImportActionWrapper has of that which is used."""
 
-    def __init__(self, status="importing"):
-        self.image_status, self.calls = status, []
+    def __init__(self, status="importing", lost=False):
+        self.image_status, self.calls, self.lost = status, [], lost
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_error):
         return None
+
+    def assert_task_lock(self):
+        if self.lost:
+            raise RuntimeError("Task was aborted externally")
 
     def set_image_attribute(self, status):
         self.calls.append(status)
@@ -271,7 +275,7 @@ class Task:
         self.name = name
 
 
-def step(checks, **options):
+def step(checks, folder, **options):
     image = options.pop("image", None) or Image()
     task = types.SimpleNamespace(message="")
     options = {
@@ -285,12 +289,12 @@ def step(checks, **options):
         "import_req": {},
         **options,
     }
-    return checks.task_class(Task)(options), image, task
+    return checks.task_class(Task, lambda: [str(folder)])(options), image, task
 
 
 def test_a_step_tells_the_program_what_the_image_is(checks, tmp_path, staged):
     check = script(tmp_path, f"cat > {tmp_path}/facts; exit 1")
-    made, _image, task = step(checks)
+    made, _image, task = step(checks, tmp_path)
     with units(checks, tmp_path, check), pytest.raises(checks.ImportRefusedError):
         made.execute(f"file://{staged}")
     facts = json.loads((tmp_path / "facts").read_text())
@@ -306,24 +310,50 @@ def test_a_step_tells_the_program_what_the_image_is(checks, tmp_path, staged):
         ("active", [("not importing", ["fast"]), ("failed", ["fast"])]),
     ],
 )
-def test_a_refused_image_waits_for_other_data(checks, staged, status, calls):
+def test_a_refused_image_waits_for_other_data(checks, tmp_path, staged, status, calls):
     wrapper = Wrapper(status)
-    made, _image, _task = step(checks, action_wrapper=wrapper)
+    made, _image, _task = step(checks, tmp_path, action_wrapper=wrapper)
     made.revert(f"file://{staged}", result=None, flow_failures={})
     assert wrapper.calls == calls
     assert not os.path.exists(staged)
 
 
 @pytest.mark.parametrize(("status", "left"), [("importing", "queued"), ("active", "active")])
-def test_a_refused_image_of_ussuri_does_so_too(checks, staged, status, left):
-    made, image, _task = step(checks, image=Image(status))
+def test_a_refused_image_of_ussuri_does_so_too(checks, tmp_path, staged, status, left):
+    made, image, _task = step(checks, tmp_path, image=Image(status))
     made.revert(f"file://{staged}", result=None)
     assert image.status == left
     assert not os.path.exists(staged)
 
 
-def test_a_legacy_task_has_its_data_taken_away_alone(checks, staged):
-    made, image, _task = step(checks)
+def test_data_of_another_import_is_left_alone(checks, tmp_path, staged):
+    wrapper = Wrapper(lost=True)
+    made, _image, _task = step(checks, tmp_path, action_wrapper=wrapper)
+    made.revert(f"file://{staged}", result=None)
+    assert (wrapper.calls, os.path.exists(staged)) == ([], True)
+
+
+def test_a_file_that_is_not_staged_is_neither_read_nor_removed(checks, tmp_path, staged):
+    made, _image, _task = step(checks, tmp_path / "staging", action_wrapper=Wrapper())
+    (tmp_path / "staging").mkdir()
+    (tmp_path / "staging/link").symlink_to(staged)
+    pathlib.Path(checks.CHECKS).write_text(json.dumps([CHECK]))
+    for path in (staged, f"{tmp_path}/staging/../staged", f"{tmp_path}/staging/link"):
+        with pytest.raises(checks.ImportRefusedError, match="found it elsewhere"):
+            made.execute(f"file://{path}")
+        made.revert(f"file://{path}", result=None)
+        assert os.path.exists(path)
+
+
+def test_facts_of_any_length_reach_the_program(checks, tmp_path, staged):
+    check = {**script(tmp_path, "cat > /dev/null; echo No.; exit 1"), "on_error": "accept"}
+    facts = {**FACTS, "properties": {f"p{number}": "\U0001f600" * 65000 for number in range(40)}}
+    with units(checks, tmp_path, check), pytest.raises(checks.ImportRefusedError, match="No"):
+        checks.run_checks([check], staged, facts, nothing)
+
+
+def test_a_legacy_task_has_its_data_taken_away_alone(checks, tmp_path, staged):
+    made, image, _task = step(checks, tmp_path)
     del made.options["import_req"], made.options["image_id"]
     made.execute(f"file://{staged}", image_id="i")
     made.revert(f"file://{staged}", image_id="i", result=None)

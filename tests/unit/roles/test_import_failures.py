@@ -67,7 +67,12 @@ def replace(owner, name, wrap):
         (error("TaskAbortedError", "Task was aborted externally"), "Another import"),
         (error("Special", "x"), "failed at it"),
         (error("Special", "password=hunter2 in /etc/glance/glance-api.conf"), "failed at it"),
-        (error("ImportTaskError", "It lies in /var/lib/glance/staging/1."), "It lies in the data"),
+        (
+            error("ImportTaskError", "It lies in /mnt/staging/1 of https://h/a/b."),
+            "It lies in the data of https://h/a/b.",
+        ),
+        (error("ImportRefusedError", "No VMDK: see /srv/data-file."), "No VMDK: see /srv/data-file."),
+        (RuntimeError("The metadata file could not be read"), "failed at it"),
     ],
 )
 def test_sentences(failures, raised, sentence):
