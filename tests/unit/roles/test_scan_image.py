@@ -116,7 +116,7 @@ def make(tmp_path):
 
 def scan(module, clamd, path, seconds=30):
     with open(path, "rb") as handle:
-        return module.scan(module.Daemon(str(clamd.path), seconds), handle.fileno())
+        return module.scan(module.Daemon(str(clamd.path), seconds), handle.fileno(), module.WHOLE)
 
 
 def dense(size):
@@ -309,7 +309,7 @@ def test_a_daemon_that_comes_back_is_waited_for(module, clamd, make, monkeypatch
 
     def look():
         with open(path, "rb") as handle:
-            found.append(module.scan(Watched(str(clamd.path), 30), handle.fileno()))
+            found.append(module.scan(Watched(str(clamd.path), 30), handle.fileno(), module.WHOLE))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -324,7 +324,7 @@ def test_a_daemon_that_does_not_answer_in_time_is_told(module, tmp_path, make):
         silent.bind(str(tmp_path / "silent"))
         silent.listen()
         with open(make(3, {0: b"abc"}), "rb") as handle, pytest.raises(module.ScanError, match="within 1 s"):
-            module.scan(module.Daemon(str(tmp_path / "silent"), 1), handle.fileno())
+            module.scan(module.Daemon(str(tmp_path / "silent"), 1), handle.fileno(), module.WHOLE)
 
 
 def test_an_image_that_becomes_shorter_is_told(module, clamd, make):
@@ -375,6 +375,13 @@ def test_program_says_what_was_found_as_a_check_does(clamd, make):
     assert (clean.returncode, clean.stdout, clean.stderr) == (0, "", "")
 
 
+def test_program_sends_no_more_as_a_whole_than_it_is_told(clamd, make):
+    path = make(20 << 20, {0: dense(20 << 20)})
+    run(clamd, path)
+    run(clamd, "--whole=100", path)
+    assert [len(stream) for stream in clamd.streams if not stream.startswith(bytes(4096))] == [20 << 20, 16 << 20]
+
+
 def test_program_does_not_judge_with_old_signatures(clamd, make):
     clamd.version = "ClamAV 1.4.3/26000/Tue Jun 22 00:00:00 2021"
     old = run(clamd, make(20, {0: MARK}), days="7")
@@ -389,7 +396,7 @@ def test_program_says_whether_an_image_could_be_scanned(clamd):
     away = run(clamd, seconds="0.1")
     assert away.returncode == 2
     assert "scan_image: ClamAV's daemon should answer at" in away.stderr
-    assert "found: No such file or directory. See 'journalctl -u glance-clamd'" in away.stderr
+    assert "found: No such file or directory. See 'journalctl -u glance-clamd -u glance-scan-proxy'" in away.stderr
 
 
 def test_program_says_that_there_is_no_image(clamd):
@@ -403,3 +410,5 @@ def test_the_check_calls_the_program_with_options_that_it_has(clamd, make):
     *_python, socket_option, age_option = scan_of_role["program"]
     assert [option.partition("=")[0] for option in (socket_option, age_option)] == ["--socket", "--max-age-days"]
     assert "--timeout=" in scan_of_role["check"]["argv"]
+    # No window is larger than what a daemon of others takes by default.
+    assert scan_of_role["kinds"]["elsewhere"]["options"] == [f"--whole={16 << 20}"]
