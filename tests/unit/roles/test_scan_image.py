@@ -5,6 +5,7 @@ import datetime
 import importlib.util
 import os
 import pathlib
+import re
 import socket
 import struct
 import subprocess
@@ -412,3 +413,31 @@ def test_the_check_calls_the_program_with_options_that_it_has(clamd, make):
     assert "--timeout=" in scan_of_role["check"]["argv"]
     # No window is larger than what a daemon of others takes by default.
     assert scan_of_role["kinds"]["elsewhere"]["options"] == [f"--whole={16 << 20}"]
+
+
+# ---- Signatures of the operator's own ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "reason"),
+    [
+        ("/etc/hostname: OK", 0, None),
+        ("LibClamAV Error: Can't load own.ndb: Malformed database\nERROR: Malformed database", 2, "Can't load own.ndb"),
+        # It ends well with these.
+        ("LibClamAV Error: yyerror(): line 1 syntax error\n/etc/hostname: OK", 0, "syntax error"),
+        ("LibClamAV Warning: cli_load: unknown extension - skipping own.txt", 0, "unknown extension"),
+        ("ERROR: Can't allocate memory", 2, "clamscan failed"),
+    ],
+)
+def test_signatures_that_clamav_can_not_load_are_refused(tmp_path, said, code, reason):
+    (validator,) = yaml.safe_load((ROLE / "vars/main/scan.yml").read_text())["__glance_scan"]["validators"]
+    program = tmp_path / "clamscan"
+    program.write_text(
+        f'#!/bin/sh\ntest "$2" = --database=/staged/signatures || exit 99\ncat <<"END"\n{said}\nEND\nexit {code}\n'
+    )
+    program.chmod(0o755)
+    argv = [argument.replace("@staged@", "/staged") for argument in validator["argv"]]
+    ended = subprocess.run(argv, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    assert (ended.returncode != 0) == (reason is not None)
+    told = "; ".join(re.findall(validator["reason"], ended.stdout, re.MULTILINE))
+    assert (reason or "") in told
