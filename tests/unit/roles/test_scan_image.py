@@ -441,3 +441,16 @@ def test_signatures_that_clamav_can_not_load_are_refused(tmp_path, said, code, r
     assert (ended.returncode != 0) == (reason is not None)
     told = "; ".join(re.findall(validator["reason"], ended.stdout, re.MULTILINE))
     assert (reason or "") in told
+
+
+@pytest.mark.parametrize("kind", ["own", "updated", "elsewhere"])
+def test_each_kind_of_scan_runs_its_units_and_no_other(kind):
+    data = yaml.safe_load((ROLE / "vars/main/scan.yml").read_text())["__glance_scan"]
+    found = data["kinds"][kind]
+    lists = re.findall(r"__glance_scan\.(\w*files)", found["files"])
+    paths = [item["path"] for name in ("files", *lists) for item in data[name]]
+    units = [path.rpartition("/")[2] for path in paths if path.startswith("/etc/systemd/system/")]
+    assert sorted(units) == sorted(found["unit_files"])
+    assert set(found["units"]) <= set(units)
+    # What does not run is off, also where it ran before.
+    assert sorted([*found["units"], *found["stopped_units"]]) == sorted(data["own_units"])
