@@ -65,6 +65,7 @@ OWNED = {
             "glance-purge.service",
             "glance-purge.timer",
             "glance-registry.service",
+            "glance-scan-proxy.service",
             "glance-scan.service",
             "glance-scan.timer",
             "glance-scrubber-check.service",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Extent = tuple[int, int]
 
-# Bytes of an image that is sent as a whole; StreamMaxLength of clamd.conf is above.
+# Bytes of an image that is sent as a whole, too; StreamMaxLength of clamd.conf is above.
 WHOLE = 512 << 20
 # Bytes of a window. Of each, ClamAV looks into ten embedded files, and into as many entries of zip archives as MaxFiles
 # says (libclamav/matcher-ac.c, ac_addtype).
@@ -100,7 +100,7 @@ class Daemon:
                 return
             if time.monotonic() + PAUSE > patient_until:
                 should = f"ClamAV's daemon should answer at {self.path}, found: {found}"
-                raise ScanError(f"{should}. See 'journalctl -u glance-clamd'")
+                raise ScanError(f"{should}. See 'journalctl -u glance-clamd -u glance-scan-proxy'")
             time.sleep(PAUSE)
 
     def _once(self, command: str, parts: Callable[[], Iterable[bytes]] | None = None) -> str:
@@ -251,21 +251,24 @@ def _read(image: int, position: int, length: int) -> bytes:
     return part
 
 
-def views(image: int, size: int) -> Iterator[Callable[[], Iterable[bytes]]]:
-    """Give what makes the bytes of all that is sent of an open file of *size* bytes, one after the other."""
+def views(image: int, size: int, whole: int) -> Iterator[Callable[[], Iterable[bytes]]]:
+    """Give what makes the bytes of all that is sent of an open file of *size* bytes, one after the other.
+
+    One of *whole* bytes at most is sent as a whole, too.
+    """
     if size:
-        yield functools.partial(data, image, 0, size if size <= WHOLE else WINDOW)
+        yield functools.partial(data, image, 0, size if size <= whole else WINDOW)
     for window in windows(extents(image, size)):
         yield functools.partial(led, image, window)
 
 
-def scan(daemon: Daemon, image: int) -> str:
-    """Return the name of the malware in an open file, or ""; raises ScanError.
+def scan(daemon: Daemon, image: int, whole: int) -> str:
+    """Return the name of the malware in an open file, or "". One of *whole* bytes is sent as one. Raises ScanError.
 
     Malware counts more than a part that was left out.
     """
     left_out: LimitError | None = None
-    for parts in views(image, os.fstat(image).st_size):
+    for parts in views(image, os.fstat(image).st_size, whole):
         try:
             if name := finding(daemon.ask("INSTREAM", parts)):
                 return name
@@ -282,6 +285,7 @@ def main() -> int:
     parser.add_argument("--socket", required=True)
     parser.add_argument("--max-age-days", type=int, required=True)
     parser.add_argument("--timeout", type=float, required=True)
+    parser.add_argument("--whole", type=int, default=WHOLE)
     parser.add_argument("image", nargs="?")
     options = parser.parse_args()
     daemon = Daemon(options.socket, options.timeout)
@@ -292,7 +296,7 @@ def main() -> int:
             return 0
         image = os.open(options.image, os.O_RDONLY)
         try:
-            name = scan(daemon, image)
+            name = scan(daemon, image, options.whole)
         finally:
             os.close(image)
     except (ScanError, OSError) as error:

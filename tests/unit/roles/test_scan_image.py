@@ -5,6 +5,7 @@ import datetime
 import importlib.util
 import os
 import pathlib
+import re
 import socket
 import struct
 import subprocess
@@ -116,7 +117,7 @@ def make(tmp_path):
 
 def scan(module, clamd, path, seconds=30):
     with open(path, "rb") as handle:
-        return module.scan(module.Daemon(str(clamd.path), seconds), handle.fileno())
+        return module.scan(module.Daemon(str(clamd.path), seconds), handle.fileno(), module.WHOLE)
 
 
 def dense(size):
@@ -309,7 +310,7 @@ def test_a_daemon_that_comes_back_is_waited_for(module, clamd, make, monkeypatch
 
     def look():
         with open(path, "rb") as handle:
-            found.append(module.scan(Watched(str(clamd.path), 30), handle.fileno()))
+            found.append(module.scan(Watched(str(clamd.path), 30), handle.fileno(), module.WHOLE))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -324,7 +325,7 @@ def test_a_daemon_that_does_not_answer_in_time_is_told(module, tmp_path, make):
         silent.bind(str(tmp_path / "silent"))
         silent.listen()
         with open(make(3, {0: b"abc"}), "rb") as handle, pytest.raises(module.ScanError, match="within 1 s"):
-            module.scan(module.Daemon(str(tmp_path / "silent"), 1), handle.fileno())
+            module.scan(module.Daemon(str(tmp_path / "silent"), 1), handle.fileno(), module.WHOLE)
 
 
 def test_an_image_that_becomes_shorter_is_told(module, clamd, make):
@@ -375,6 +376,13 @@ def test_program_says_what_was_found_as_a_check_does(clamd, make):
     assert (clean.returncode, clean.stdout, clean.stderr) == (0, "", "")
 
 
+def test_program_sends_no_more_as_a_whole_than_it_is_told(clamd, make):
+    path = make(20 << 20, {0: dense(20 << 20)})
+    run(clamd, path)
+    run(clamd, "--whole=100", path)
+    assert [len(stream) for stream in clamd.streams if not stream.startswith(bytes(4096))] == [20 << 20, 16 << 20]
+
+
 def test_program_does_not_judge_with_old_signatures(clamd, make):
     clamd.version = "ClamAV 1.4.3/26000/Tue Jun 22 00:00:00 2021"
     old = run(clamd, make(20, {0: MARK}), days="7")
@@ -389,7 +397,7 @@ def test_program_says_whether_an_image_could_be_scanned(clamd):
     away = run(clamd, seconds="0.1")
     assert away.returncode == 2
     assert "scan_image: ClamAV's daemon should answer at" in away.stderr
-    assert "found: No such file or directory. See 'journalctl -u glance-clamd'" in away.stderr
+    assert "found: No such file or directory. See 'journalctl -u glance-clamd -u glance-scan-proxy'" in away.stderr
 
 
 def test_program_says_that_there_is_no_image(clamd):
@@ -403,3 +411,46 @@ def test_the_check_calls_the_program_with_options_that_it_has(clamd, make):
     *_python, socket_option, age_option = scan_of_role["program"]
     assert [option.partition("=")[0] for option in (socket_option, age_option)] == ["--socket", "--max-age-days"]
     assert "--timeout=" in scan_of_role["check"]["argv"]
+    # No window is larger than what a daemon of others takes by default.
+    assert scan_of_role["kinds"]["elsewhere"]["options"] == [f"--whole={16 << 20}"]
+
+
+# ---- Signatures of the operator's own ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "reason"),
+    [
+        ("/etc/hostname: OK", 0, None),
+        ("LibClamAV Error: Can't load own.ndb: Malformed database\nERROR: Malformed database", 2, "Can't load own.ndb"),
+        # It ends well with these.
+        ("LibClamAV Error: yyerror(): line 1 syntax error\n/etc/hostname: OK", 0, "syntax error"),
+        ("LibClamAV Warning: cli_load: unknown extension - skipping own.txt", 0, "unknown extension"),
+        ("ERROR: Can't allocate memory", 2, "clamscan failed"),
+    ],
+)
+def test_signatures_that_clamav_can_not_load_are_refused(tmp_path, said, code, reason):
+    (validator,) = yaml.safe_load((ROLE / "vars/main/scan.yml").read_text())["__glance_scan"]["validators"]
+    program = tmp_path / "clamscan"
+    program.write_text(
+        f'#!/bin/sh\ntest "$2" = --database=/staged/signatures || exit 99\ncat <<"END"\n{said}\nEND\nexit {code}\n'
+    )
+    program.chmod(0o755)
+    argv = [argument.replace("@staged@", "/staged") for argument in validator["argv"]]
+    ended = subprocess.run(argv, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    assert (ended.returncode != 0) == (reason is not None)
+    told = "; ".join(re.findall(validator["reason"], ended.stdout, re.MULTILINE))
+    assert (reason or "") in told
+
+
+@pytest.mark.parametrize("kind", ["own", "updated", "elsewhere"])
+def test_each_kind_of_scan_runs_its_units_and_no_other(kind):
+    data = yaml.safe_load((ROLE / "vars/main/scan.yml").read_text())["__glance_scan"]
+    found = data["kinds"][kind]
+    lists = re.findall(r"__glance_scan\.(\w*files)", found["files"])
+    paths = [item["path"] for name in ("files", *lists) for item in data[name]]
+    units = [path.rpartition("/")[2] for path in paths if path.startswith("/etc/systemd/system/")]
+    assert sorted(units) == sorted(found["unit_files"])
+    assert set(found["units"]) <= set(units)
+    # What does not run is off, also where it ran before.
+    assert sorted([*found["units"], *found["stopped_units"]]) == sorted(data["own_units"])

@@ -112,7 +112,7 @@ SHOWN = {
     *(place for place in PLACES if place.startswith("option ") and "[" in place),
     *(name for name in KNOWN if name.endswith(("_address", "_directory", "_directories", "_ca_file", "_public_url"))),
     *("glance_keystone_url", "glance_identity_internal_url", "glance_identity_admin_url"),
-    *("glance_import_scan_mirror", "glance_import_scan_signatures"),
+    *("glance_import_scan_mirror", "glance_import_scan_server", "glance_import_scan_signatures"),
     "glance_api_policy",
     "glance_api_serial",
     "glance_api_trusted_proxies",

@@ -8,6 +8,8 @@ ALONE = {
     "glance_import_scan_max_age_days": 0,
     "glance_import_scan_signatures": ["own.ndb"],
 }
+ELSEWHERE = {**ON, "glance_import_scan_server": "clamav.example.net:3310", "glance_import_scan_server_tls": True}
+CLEAR = {**ELSEWHERE, "glance_import_scan_server_tls": False}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,25 @@ ALONE = {
             ["should not have the name malware-scan, which is glance_import_scan's"],
         ),
         ({"glance_import_checks": [{"name": "malware-scan", "argv": ["/opt/a"]}]}, []),
+        (ELSEWHERE, []),
+        # Whether the server is updated is its own matter.
+        ({**ELSEWHERE, "glance_import_scan_update": False}, []),
+        ({**CLEAR, "glance_import_scan_server": "192.0.2.7:3310"}, []),
+        ({**CLEAR, "glance_import_scan_server": "[2001:db8::7]:3310"}, []),
+        ({**ELSEWHERE, "glance_import_scan_server": "192.0.2.7:3310"}, ["should be the name in its certificate, with"]),
+        ({**ELSEWHERE, "glance_import_scan_server": "[2001:db8::7]:3310"}, ["found the address [2001:db8::7]:3310"]),
+        ({**CLEAR, "glance_import_scan_server": "clamav.example.net"}, ["should be a name and a port, such as"]),
+        ({**CLEAR, "glance_import_scan_server": "clamav.example.net:0"}, ["should be a name and a port, such as"]),
+        ({**CLEAR, "glance_import_scan_server": "2001:db8::7:3310"}, ["should be a name and a port, such as"]),
+        ({**CLEAR, "glance_import_scan_server": "a b:3310"}, ["should be a name and a port, such as"]),
+        (
+            {**ELSEWHERE, "glance_import_scan_signatures": ["own.ndb"]},
+            ["glance_import_scan_signatures should be empty with"],
+        ),
+        (
+            {**ELSEWHERE, "glance_import_scan_mirror": "https://clamav.example.com"},
+            ["glance_import_scan_mirror should be empty with glance_import_scan_server"],
+        ),
     ],
 )
 def test_scan(given, found):
