@@ -159,6 +159,7 @@ def test_image_import_tells_the_reason(module, keystone, addresses, web):
             "token": keystone.token("u1"),
             "name": "by the module",
             "disk_format": "raw",
+            "method": "web-download",
             "uri": f"{web}/marked",
         },
     )
